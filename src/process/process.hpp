@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+//
+// Child processes of the family: started by the fork server, as a fresh image, or by fork; watched by pidfd.
+// No SIGCHLD handler, nothing that the host's wait(-1) sees (but for `fork`). docs/design/processes.md.
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace plait::process {
+
+enum class StartMethod : std::uint8_t { forkserver, spawn, fork };
+
+// How a child ended. `known` is false when somebody else took the status (or the fork server died).
+struct ExitStatus {
+  bool known = false;
+  int signal = 0;  // the signal that killed it, or 0
+  int code = 0;    // its exit code, when signal == 0
+
+  // "was killed by signal 9 (SIGKILL)", "exited with code 99", "ended, its exit status is not known"
+  [[nodiscard]] std::string describe() const;
+};
+
+// What a child runs: code of the program or of a library both have, and one word for it. When `run` returns, the
+// child flushes its own stdout and leaves by _exit(0).
+struct Entry {
+  void (*run)(std::uint64_t argument) = nullptr;
+  std::uint64_t argument = 0;
+};
+
+class Child {
+ public:
+  virtual ~Child() = default;
+  [[nodiscard]] virtual pid_t pid() const noexcept = 0;
+  // Readable once the child has died.
+  [[nodiscard]] virtual int pidfd() const noexcept = 0;
+  [[nodiscard]] virtual std::optional<ExitStatus> status() const noexcept = 0;
+  // Sends a signal through the pidfd: never to another process that got the same pid. False: it is dead.
+  virtual bool signal(int number) const noexcept = 0;
+};
+
+// Told once, on the supervisor's thread, when the child has ended.
+class ExitListener {
+ public:
+  virtual void on_exit(Child& child, ExitStatus status) noexcept = 0;
+
+ protected:
+  ~ExitListener() = default;
+};
+
+// Starts a child. Throws std::system_error naming the call when the system refuses (EAGAIN, EMFILE, …), and
+// plait::RuntimeError that says what to do when the start method cannot work here (forkserver: threads exist and
+// plait::init was not called; spawn: plait::init was not called). The listener is kept alive until the child ended.
+// `owner` is the child's number for the shared heap.
+std::shared_ptr<Child> start(StartMethod method, Entry entry, std::uint32_t owner,
+                             std::shared_ptr<ExitListener> listener);
+
+// True in a child of the family.
+[[nodiscard]] bool in_child() noexcept;
+
+}  // namespace plait::process
