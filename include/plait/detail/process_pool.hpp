@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+//
+// What the typed ProcessPoolExecutor knows of the compiled process pool: it takes bytes, and can be shut down.
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "plait/detail/remote_task.hpp"
+
+namespace plait::detail {
+
+struct ProcessPoolConfig {
+  std::size_t max_workers = 1;
+  std::string start_method;                           // "forkserver", "spawn" or "fork"
+  std::optional<std::uint64_t> max_tasks_per_child;   // a worker is replaced after so many tasks
+  std::vector<std::byte> initializer;                 // an encoded call that each worker runs first; empty: none
+};
+
+class PLAIT_EXPORT ProcessPool : public RemoteBackend {
+ public:
+  static Ref<ProcessPool> create(ProcessPoolConfig config);
+
+  // No task is taken from here on. `cancel_futures`: those not given to a worker yet are cancelled. `wait`: returns
+  // when every task is settled and every worker has gone; else the rest is done in the background. Repeatable.
+  virtual void shutdown(bool wait, bool cancel_futures) = 0;
+  // shutdown(false, true), then `number` to each live worker; their running tasks fail with WorkerDied.
+  virtual void signal_workers(int number) = 0;
+
+ protected:
+  ~ProcessPool() = default;
+};
+
+}  // namespace plait::detail

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+//
+// What a process pool and its workers share: plain memory of the shared heap, one block for the pool and one for
+// each worker. Nothing here is a lock.
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+
+#include "shm/task_ring.hpp"
+
+namespace plait::pool {
+
+// How many workers of a pool may spin for their next task at a time; the others sleep. A seat holds the number of
+// the worker in it, so the pool can free the seat of a worker that was killed there.
+class SpinSeats {
+ public:
+  static constexpr std::size_t max_seats = 8;
+
+  explicit SpinSeats(std::uint32_t seats) noexcept : seats_(seats) {}
+
+  // True: `worker` may spin until it calls leave().
+  bool take(std::uint32_t worker) noexcept {
+    for (std::uint32_t seat = 0; seat < seats_ && seat < max_seats; ++seat) {
+      std::uint32_t free = 0;
+      // relaxed: a seat guards no data, it only bounds how many spin
+      if (taken_[seat].load(std::memory_order_relaxed) == 0 &&
+          taken_[seat].compare_exchange_strong(free, worker, std::memory_order_relaxed)) {
+        return true;
+      }
+    }
+    return false;
+  }
+  void leave(std::uint32_t worker) noexcept {
+    for (std::atomic<std::uint32_t>& seat : taken_) {
+      std::uint32_t mine = worker;
+      if (seat.load(std::memory_order_relaxed) == worker) {
+        seat.compare_exchange_strong(mine, 0, std::memory_order_relaxed);
+      }
+    }
+  }
+
+ private:
+  std::uint32_t seats_;
+  std::array<std::atomic<std::uint32_t>, max_seats> taken_{};
+};
+
+struct PoolBlock {
+  explicit PoolBlock(std::uint32_t seats) noexcept : seats(seats) {}
+
+  shm::Doorbell bell;
+  alignas(64) SpinSeats seats;
+};
+
+struct WorkerBlock {
+  PoolBlock* pool = nullptr;
+  std::uint32_t owner = 0;  // the worker's number in the shared heap
+  shm::TaskRing ring;
+};
+
+// The main function of a worker process: runs what comes through the block's ring until it is told to quit.
+// `block` is the offset of its WorkerBlock in the shared heap.
+void worker_main(std::uint64_t block);
+
+}  // namespace plait::pool
