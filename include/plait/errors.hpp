@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+//
+// The exceptions of plait, under Python's names and below one root, `plait::Error`.
+//
+// Catch `Error` for all of them, `RuntimeError` for misuse of an object in its present state, `BrokenExecutor` for an
+// executor that can take no more work. Failures of the system are `std::system_error` naming the call. Every type here
+// keeps its type and message when a task in another process throws it.
+
+#include <sys/types.h>
+
+#include <stdexcept>
+#include <string>
+
+#include "plait/detail/export.hpp"
+
+namespace plait {
+
+// Root of every exception that plait itself throws.
+class PLAIT_EXPORT Error : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+// An argument is of the right type but out of range: max_workers ≤ 0, chunksize < 1, …
+class PLAIT_EXPORT ValueError : public Error {
+ public:
+  using Error::Error;
+};
+
+class PLAIT_EXPORT TypeError : public Error {
+ public:
+  using Error::Error;
+};
+
+// The object cannot do that in its present state, such as submit after shutdown.
+class PLAIT_EXPORT RuntimeError : public Error {
+ public:
+  using Error::Error;
+};
+
+// A deadline has passed. What was waited for goes on.
+class PLAIT_EXPORT TimeoutError : public Error {
+ public:
+  using Error::Error;
+  TimeoutError() : Error("timed out") {}
+};
+
+// The future was cancelled before its task started.
+class PLAIT_EXPORT CancelledError : public Error {
+ public:
+  using Error::Error;
+  CancelledError() : Error("the future was cancelled") {}
+};
+
+// A future that is already settled was settled again.
+class PLAIT_EXPORT InvalidStateError : public Error {
+ public:
+  using Error::Error;
+};
+
+class PLAIT_EXPORT AssertionError : public Error {
+ public:
+  using Error::Error;
+};
+
+class PLAIT_EXPORT EOFError : public Error {
+ public:
+  using Error::Error;
+};
+
+class PLAIT_EXPORT NotImplementedError : public RuntimeError {
+ public:
+  using RuntimeError::RuntimeError;
+};
+
+// Shared memory is exhausted. The operation had no effect, and works again once memory has been returned.
+class PLAIT_EXPORT OutOfSharedMemory : public Error {
+ public:
+  using Error::Error;
+};
+
+// A value, a call or an exception could not be turned into bytes.
+class PLAIT_EXPORT EncodeError : public Error {
+ public:
+  using Error::Error;
+};
+
+// Bytes are not what they should be: cut short, out of range, or from another program.
+class PLAIT_EXPORT DecodeError : public Error {
+ public:
+  using Error::Error;
+};
+
+// A task in another process threw a type that this process does not know. what() is "TYPE: MESSAGE".
+class PLAIT_EXPORT RemoteError : public Error {
+ public:
+  RemoteError(std::string type_name, std::string message, std::string traceback);
+
+  const std::string& type_name() const noexcept { return type_name_; }
+  const std::string& message() const noexcept { return message_; }
+  // The worker's call stack where it was thrown, one frame a line; may be empty.
+  const std::string& traceback() const noexcept { return traceback_; }
+
+ private:
+  std::string type_name_, message_, traceback_;
+};
+
+// The executor is unusable: futures that were waiting carry this, and later submits throw it.
+class PLAIT_EXPORT BrokenExecutor : public RuntimeError {
+ public:
+  using RuntimeError::RuntimeError;
+};
+
+namespace futures {
+
+using plait::BrokenExecutor, plait::CancelledError, plait::InvalidStateError, plait::TimeoutError;
+
+// An initializer of a ThreadPoolExecutor threw.
+class PLAIT_EXPORT BrokenThreadPool : public BrokenExecutor {
+ public:
+  using BrokenExecutor::BrokenExecutor;
+};
+
+// A ProcessPoolExecutor can start no workers that stay alive.
+class PLAIT_EXPORT BrokenProcessPool : public BrokenExecutor {
+ public:
+  using BrokenExecutor::BrokenExecutor;
+};
+
+// The process that ran this task died of it or in it. Only this task is lost; the pool goes on.
+class PLAIT_EXPORT WorkerDied : public BrokenProcessPool {
+ public:
+  // How the worker ended. Of `signal` and `exit_code` only one counts: `signal` unless it is 0. When somebody else took
+  // the status (`known` is false) neither does.
+  struct Cause {
+    pid_t pid = 0;
+    int signal = 0;
+    int exit_code = 0;
+    bool known = true;
+  };
+
+  // `task`: readable name of what it ran.
+  WorkerDied(Cause cause, std::string task);
+
+  pid_t pid() const noexcept { return cause_.pid; }
+  int signal() const noexcept { return cause_.signal; }
+  int exit_code() const noexcept { return cause_.exit_code; }
+  bool known() const noexcept { return cause_.known; }
+  const std::string& task() const noexcept { return task_; }
+
+ private:
+  Cause cause_;
+  std::string task_;
+};
+
+}  // namespace futures
+}  // namespace plait

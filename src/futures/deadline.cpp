@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plait/deadline.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "plait/errors.hpp"
+
+namespace plait {
+
+Deadline Deadline::after(long double nanoseconds) {
+  if (std::isnan(nanoseconds)) throw ValueError("a timeout must be a number, not NaN");
+  // The epoch is past, and a poll with it needs no look at the clock; a time before it the kernel would refuse.
+  if (nanoseconds <= 0) return Clock::time_point{};
+  auto now = Clock::now();
+  auto longest = (Clock::time_point::max() - now).count();
+  if (nanoseconds >= static_cast<long double>(longest)) return never();
+  return now + Clock::duration(static_cast<Clock::rep>(std::ceil(nanoseconds)));
+}
+
+Deadline::Clock::duration Deadline::remaining() const noexcept {
+  if (is_never()) return Clock::duration::max();
+  return std::max(time_ - Clock::now(), Clock::duration::zero());
+}
+
+}  // namespace plait
