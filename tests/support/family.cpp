@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "support/family.hpp"
+
+#include <dirent.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <sstream>
+#include <string_view>
+
+namespace plait::tests {
+namespace {
+
+constexpr const char* mark_variable = "PLAIT_TEST_FAMILY";
+
+struct Stat {
+  std::string name;
+  char state = '?';
+  pid_t parent = 0;
+  unsigned long long start_time = 0;
+};
+
+Stat read_stat(pid_t pid) {
+  // "pid (name with any characters) state ppid …"; start time is field 22.
+  const std::string text = read_file("/proc/" + std::to_string(pid) + "/stat");
+  const auto open = text.find('('), close = text.rfind(')');
+  Stat stat;
+  if (open == std::string::npos || close == std::string::npos) return stat;
+  stat.name = text.substr(open + 1, close - open - 1);
+  std::istringstream rest(text.substr(close + 1));
+  rest >> stat.state >> stat.parent;
+  std::string skipped;
+  for (int field = 5; field < 22; ++field) rest >> skipped;
+  rest >> stat.start_time;
+  return stat;
+}
+
+}  // namespace
+
+std::string read_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+void join_family(char** argv) {
+  // A mark from outside is kept: helper programs belong to the test that runs them.
+  if (std::getenv(mark_variable) != nullptr) return;
+  const auto now = std::chrono::steady_clock::now().time_since_epoch().count();
+  const std::string mark = std::to_string(::getpid()) + "-" + std::to_string(now);
+  ::setenv(mark_variable, mark.c_str(), 1);
+  ::execv(std::filesystem::read_symlink("/proc/self/exe").c_str(), argv);
+  std::perror("plait tests: execv of this program");
+  std::exit(125);
+}
+
+std::vector<FamilyMember> family() {
+  const char* mark = std::getenv(mark_variable);
+  if (mark == nullptr) return {};
+  std::string entry = std::string(mark_variable) + "=" + mark;
+  entry.push_back('\0');
+  std::vector<FamilyMember> members;
+  const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir("/proc"), ::closedir);
+  while (const dirent* item = directory ? ::readdir(directory.get()) : nullptr) {
+    const std::string_view digits = item->d_name;
+    pid_t pid = 0;
+    if (std::from_chars(digits.data(), digits.data() + digits.size(), pid).ec != std::errc() || pid == ::getpid())
+      continue;
+    const std::string environment = read_file("/proc/" + std::string(digits) + "/environ");
+    const bool marked = environment.starts_with(entry) || environment.find('\0' + entry) != std::string::npos;
+    if (!marked && !environment.empty()) continue;
+    Stat stat = read_stat(pid);
+    if (stat.state == '?') continue;                                            // gone meanwhile
+    if (!marked && (stat.state != 'Z' || stat.parent != ::getpid())) continue;  // a zombie has no environment any more
+    members.push_back({pid, stat.start_time, std::move(stat.name), stat.state});
+  }
+  return members;
+}
+
+}  // namespace plait::tests
