@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "os/fork_generation.hpp"
+
+#include <pthread.h>
+
+#include <atomic>
+
+namespace plait::os {
+namespace {
+
+constinit std::atomic<std::uint64_t> generation{0};
+
+// relaxed: the child that counts has one thread; those it creates later are ordered by their creation
+void count_fork() noexcept { generation.fetch_add(1, std::memory_order_relaxed); }
+
+[[maybe_unused]] const int registered = pthread_atfork(nullptr, nullptr, count_fork);
+
+}  // namespace
+
+std::uint64_t fork_generation() noexcept { return generation.load(std::memory_order_relaxed); }
+
+}  // namespace plait::os
