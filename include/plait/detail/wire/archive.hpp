@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+//
+// The three archives of the wire format, which a user's `serialize(A& ar)` meets as its `A`: SizeCounter measures,
+// Writer writes, Reader reads. Measuring and writing take the same steps, so a message is allocated once, exactly.
+//
+// Values stand one after another without tags or padding, in the byte order of the machine. Only arrays that are
+// copied as a whole are aligned, relative to the start of the message. docs/design/wire.md has the format.
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <type_traits>
+#include <utility>
+
+#include "plait/detail/export.hpp"
+
+namespace plait::wire {
+
+[[noreturn]] PLAIT_EXPORT void throw_encode_error(const char* what);
+[[noreturn]] PLAIT_EXPORT void throw_decode_error(const char* what);
+
+template <class Out, class T>
+void put(Out& out, const T& value);
+template <class T>
+T get(class Reader& in);
+template <class T>
+void get_into(class Reader& in, T& value);
+
+// Classes may contain themselves (trees, lists); deeper than this they are refused, lest they overflow a stack.
+inline constexpr int max_nesting = 1000;
+
+// Measures what Writer will write.
+class SizeCounter {
+ public:
+  static constexpr bool is_reading = false;
+
+  template <class... Ts>
+  void operator()(const Ts&... values) {
+    (put(*this, values), ...);
+  }
+
+  void bytes(const void*, std::size_t size) noexcept { position_ += size; }
+  void align(std::size_t alignment) noexcept { position_ = (position_ + alignment - 1) & ~(alignment - 1); }
+  void pad_to(std::size_t position) noexcept {
+    if (position_ < position) position_ = position;
+  }
+  [[nodiscard]] std::size_t position() const noexcept { return position_; }
+  void enter() {
+    if (++nesting_ > max_nesting) throw_encode_error("plait: a value is nested more than 1000 levels deep");
+  }
+  void leave() noexcept { --nesting_; }
+
+ private:
+  std::size_t position_ = 0;
+  int nesting_ = 0;
+};
+
+// Writes into bytes of somebody else. Throws EncodeError instead of passing their end.
+class Writer {
+ public:
+  static constexpr bool is_reading = false;
+
+  explicit Writer(std::span<std::byte> out) noexcept : begin_(out.data()), next_(begin_), end_(begin_ + out.size()) {}
+
+  template <class... Ts>
+  void operator()(const Ts&... values) {
+    (put(*this, values), ...);
+  }
+
+  void bytes(const void* from, std::size_t size) {
+    if (size > room()) throw_encode_error("plait: a serializer wrote more than it had announced");
+    if (size != 0) std::memcpy(next_, from, size);
+    next_ += size;
+  }
+  void align(std::size_t alignment) { pad_to((position() + alignment - 1) & ~(alignment - 1)); }
+  void pad_to(std::size_t position_wanted) {
+    while (position() < position_wanted) {
+      constexpr std::byte zero{};
+      bytes(&zero, 1);
+    }
+  }
+  [[nodiscard]] std::size_t position() const noexcept { return static_cast<std::size_t>(next_ - begin_); }
+  void enter() noexcept {}
+  void leave() noexcept {}
+
+  // Throws EncodeError when there is room left: the bytes after the last value would be anything.
+  void finish() const {
+    if (room() != 0) throw_encode_error("plait: a serializer wrote less than it had announced");
+  }
+
+ private:
+  [[nodiscard]] std::size_t room() const noexcept { return static_cast<std::size_t>(end_ - next_); }
+
+  std::byte* begin_;
+  std::byte* next_;
+  std::byte* end_;
+};
+
+// Reads bytes that may be anything. Throws DecodeError instead of passing their end.
+class Reader {
+ public:
+  static constexpr bool is_reading = true;
+
+  explicit Reader(std::span<const std::byte> in) noexcept
+      : begin_(in.data()), next_(begin_), end_(begin_ + in.size()) {}
+
+  template <class... Ts>
+  void operator()(Ts&... values) {
+    (get_into(*this, values), ...);
+  }
+
+  // The next `size` bytes, in place.
+  const std::byte* bytes(std::size_t size) {
+    if (size > remaining()) throw_decode_error("plait: the message is cut short");
+    const std::byte* here = next_;
+    next_ += size;
+    return here;
+  }
+  template <class T>
+  T scalar() {
+    static_assert(std::is_trivially_copyable_v<T>);
+    T value;
+    std::memcpy(&value, bytes(sizeof(T)), sizeof(T));
+    return value;
+  }
+  void align(std::size_t alignment) { bytes(-position() & (alignment - 1)); }
+  void pad_to(std::size_t position_wanted) {
+    if (position() < position_wanted) bytes(position_wanted - position());
+  }
+  [[nodiscard]] std::size_t position() const noexcept { return static_cast<std::size_t>(next_ - begin_); }
+  [[nodiscard]] std::size_t remaining() const noexcept { return static_cast<std::size_t>(end_ - next_); }
+  void enter() {
+    if (++nesting_ > max_nesting) throw_decode_error("plait: a value is nested more than 1000 levels deep");
+  }
+  void leave() noexcept { --nesting_; }
+
+  // A number of elements, which take `element_size` bytes each or more (at least one: see Codec of containers).
+  std::size_t count(std::size_t element_size = 1) {
+    const auto n = scalar<std::uint64_t>();
+    if (n > remaining() / element_size) throw_decode_error("plait: a count is larger than the message");
+    return static_cast<std::size_t>(n);
+  }
+  // How many elements to make room for at once when `count` of them are announced: as much memory as the rest of
+  // the message takes, and a little more for small ones.
+  template <class T>
+  [[nodiscard]] std::size_t reserve_hint(std::size_t announced) const noexcept {
+    const std::size_t justified = remaining() / sizeof(T) + 16;
+    return announced < justified ? announced : justified;
+  }
+
+  void finish() const {
+    if (remaining() != 0) throw_decode_error("plait: the message is longer than what it should hold");
+  }
+
+ private:
+  const std::byte* begin_;
+  const std::byte* next_;
+  const std::byte* end_;
+  int nesting_ = 0;
+};
+
+// Friend of classes whose `serialize` (or `save` and `load`) or default constructor is private.
+class Access {
+ public:
+  template <class A, class T>
+  static auto serialize(A& archive, T& value) -> decltype(value.serialize(archive)) {
+    return value.serialize(archive);
+  }
+  template <class A, class T>
+  static auto save(A& archive, const T& value) -> decltype(value.save(archive)) {
+    return value.save(archive);
+  }
+  template <class A, class T>
+  static auto load(A& archive, T& value) -> decltype(value.load(archive)) {
+    return value.load(archive);
+  }
+  template <class T>
+  static auto construct() -> decltype(T()) {
+    return T();
+  }
+};
+
+}  // namespace plait::wire

@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+//
+// Which types travel, and how each is taken apart: kind_of<T> names the way, Codec<T> (codec.hpp) goes it, and
+// Shippable<T> says that it leads all the way down. Containers are known by their operations, not their names, so that
+// this needs few of the standard's headers and takes other people's containers too.
+
+#include <array>
+#include <boost/pfr/core.hpp>
+#include <boost/pfr/tuple_size.hpp>
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "plait/detail/wire/archive.hpp"
+
+namespace plait::wire {
+
+enum class Kind {
+  none,         // does not travel
+  scalar,       // arithmetic types and enums
+  function,     // pointers to functions
+  member,       // pointers to members
+  serialize,    // value.serialize(ar)
+  save_load,    // value.save(ar) const and value.load(ar)
+  adl,          // serialize(ar, value)
+  string,       // std::basic_string
+  view,         // std::basic_string_view: written as a string, read only as a parameter
+  array,        // T[N]
+  std_array,    // std::array
+  tuple,        // std::tuple and std::pair
+  optional,     //
+  variant,      //
+  pointer,      // std::unique_ptr and std::shared_ptr: a value or null
+  duration,     //
+  time_point,   //
+  path,         // std::filesystem::path
+  complex,      //
+  bitset,       //
+  vector,       // std::vector
+  sequence,     // what has emplace_back: std::list, std::deque, …
+  forward,      // what has insert_after: std::forward_list
+  associative,  // what has a key_type: std::map, std::unordered_multiset, …
+  stateless,    // empty classes: lambdas without captures, std::plus<>
+  aggregate,    // structs, field by field
+};
+
+template <class... Ts>
+struct Types {};
+
+template <class T>
+inline constexpr Kind std_kind = Kind::none;
+template <class C, class Tr, class A>
+inline constexpr Kind std_kind<std::basic_string<C, Tr, A>> = Kind::string;
+template <class C, class Tr>
+inline constexpr Kind std_kind<std::basic_string_view<C, Tr>> = Kind::view;
+template <class T, std::size_t n>
+inline constexpr Kind std_kind<T[n]> = Kind::array;
+template <class T, std::size_t n>
+inline constexpr Kind std_kind<std::array<T, n>> = Kind::std_array;
+template <class... Ts>
+inline constexpr Kind std_kind<std::tuple<Ts...>> = Kind::tuple;
+template <class A, class B>
+inline constexpr Kind std_kind<std::pair<A, B>> = Kind::tuple;
+template <class T>
+inline constexpr Kind std_kind<std::optional<T>> = Kind::optional;
+template <class... Ts>
+inline constexpr Kind std_kind<std::variant<Ts...>> = Kind::variant;
+template <class T>
+inline constexpr Kind std_kind<std::unique_ptr<T>> = Kind::pointer;
+template <class T>
+inline constexpr Kind std_kind<std::shared_ptr<T>> = Kind::pointer;
+template <class R, class P>
+inline constexpr Kind std_kind<std::chrono::duration<R, P>> = Kind::duration;
+template <class C, class D>
+inline constexpr Kind std_kind<std::chrono::time_point<C, D>> = Kind::time_point;
+template <class T, class A>
+inline constexpr Kind std_kind<std::vector<T, A>> = Kind::vector;
+
+template <class T>
+concept HasSerialize = requires(T& t, SizeCounter& size, Reader& in) {
+  Access::serialize(size, t);
+  Access::serialize(in, t);
+};
+template <class T>
+concept HasSaveLoad = requires(T& t, SizeCounter& size, Reader& in) {
+  Access::save(size, t);
+  Access::load(in, t);
+};
+template <class T>
+concept HasAdlSerialize = requires(T& t, SizeCounter& size, Reader& in) {
+  serialize(size, t);
+  serialize(in, t);
+};
+
+template <class T>
+concept PathLike = requires(const T& t) {
+  { t.native() } -> std::same_as<const typename T::string_type&>;
+  t.lexically_normal();
+};
+template <class T>
+concept ComplexLike = requires(const T& t) {
+  { t.real() } -> std::convertible_to<typename T::value_type>;
+  { t.imag() } -> std::convertible_to<typename T::value_type>;
+  T(t.real(), t.imag());
+};
+template <class T>
+concept BitsetLike = requires(T& t) {
+  t.to_ullong();
+  { t.test(0) } -> std::same_as<bool>;
+  t.set(0);
+};
+template <class T>
+concept ContainerLike = std::default_initializable<T> && requires(const T& t) {
+  typename T::value_type;
+  t.begin() != t.end();
+};
+template <class T>
+concept SequenceLike = ContainerLike<T> && requires(T& t, typename T::value_type&& v) {
+  { t.size() } -> std::convertible_to<std::size_t>;
+  t.emplace_back(std::move(v));
+};
+template <class T>
+concept ForwardLike =
+    ContainerLike<T> && requires(T& t, typename T::value_type&& v) { t.insert_after(t.before_begin(), std::move(v)); };
+template <class T>
+concept AssociativeLike = ContainerLike<T> && requires(T& t, typename T::value_type&& v) {
+  typename T::key_type;
+  { t.size() } -> std::convertible_to<std::size_t>;
+  t.emplace_hint(t.end(), std::move(v));
+};
+
+// Converts to whatever an aggregate's first initializer must be, if that is a base of it.
+template <class T>
+struct AnyBaseOf {
+  template <class B>
+    requires(std::is_base_of_v<B, T> && !std::same_as<B, T>)
+  operator B() const;
+};
+template <class T>
+concept PlainAggregate =
+    std::is_aggregate_v<T> && !std::is_union_v<T> && !std::is_polymorphic_v<T> && !requires { T{AnyBaseOf<T>{}}; };
+
+template <class T>
+concept Stateless = std::is_empty_v<T> && (std::is_default_constructible_v<T> || std::is_trivially_copyable_v<T>);
+
+template <class T>
+consteval Kind find_kind() {
+  if constexpr (std::is_arithmetic_v<T> || std::is_enum_v<T>) {
+    return Kind::scalar;
+  } else if constexpr (std::is_member_pointer_v<T>) {
+    return Kind::member;
+  } else if constexpr (std::is_pointer_v<T>) {
+    return std::is_function_v<std::remove_pointer_t<T>> ? Kind::function : Kind::none;
+  } else if constexpr (std_kind<T> != Kind::none) {
+    return std_kind<T>;
+  } else if constexpr (!std::is_class_v<T>) {
+    return Kind::none;
+  } else if constexpr (HasSerialize<T>) {
+    return Kind::serialize;
+  } else if constexpr (HasSaveLoad<T>) {
+    return Kind::save_load;
+  } else if constexpr (HasAdlSerialize<T>) {
+    return Kind::adl;
+  } else if constexpr (PathLike<T>) {
+    return Kind::path;
+  } else if constexpr (BitsetLike<T>) {
+    return Kind::bitset;
+  } else if constexpr (AssociativeLike<T>) {
+    return Kind::associative;
+  } else if constexpr (SequenceLike<T>) {
+    return Kind::sequence;
+  } else if constexpr (ForwardLike<T>) {
+    return Kind::forward;
+  } else if constexpr (ComplexLike<T>) {
+    return Kind::complex;
+  } else if constexpr (Stateless<T>) {
+    return Kind::stateless;
+  } else if constexpr (PlainAggregate<T>) {
+    return Kind::aggregate;
+  } else {
+    return Kind::none;
+  }
+}
+template <class T>
+inline constexpr Kind kind_of = find_kind<T>();
+
+// What a T is made of: the types that must travel so that it does.
+template <class T, Kind = kind_of<T>>
+struct PartsOf {
+  using type = Types<>;
+};
+template <class T, Kind kind>
+  requires(kind == Kind::array || kind == Kind::duration || kind == Kind::time_point || kind == Kind::complex ||
+           kind == Kind::sequence || kind == Kind::forward || kind == Kind::vector || kind == Kind::std_array ||
+           kind == Kind::optional || kind == Kind::pointer || kind == Kind::string)
+struct PartsOf<T, kind> {
+  static auto part() {
+    if constexpr (kind == Kind::array) {
+      return std::type_identity<std::remove_extent_t<T>>();
+    } else if constexpr (kind == Kind::pointer) {
+      return std::type_identity<typename T::element_type>();
+    } else if constexpr (kind == Kind::duration || kind == Kind::time_point) {
+      return std::type_identity<typename T::rep>();
+    } else {
+      return std::type_identity<typename T::value_type>();
+    }
+  }
+  using type = Types<std::remove_const_t<typename decltype(part())::type>>;
+};
+template <class T>
+struct PartsOf<T, Kind::associative> {
+  static auto parts() {
+    if constexpr (requires { typename T::mapped_type; }) {
+      return Types<typename T::key_type, typename T::mapped_type>();
+    } else {
+      return Types<typename T::key_type>();
+    }
+  }
+  using type = decltype(parts());
+};
+template <template <class...> class T, class... Ts, Kind kind>
+  requires(kind == Kind::tuple || kind == Kind::variant)
+struct PartsOf<T<Ts...>, kind> {
+  using type = Types<std::remove_cv_t<Ts>...>;
+};
+template <class T, std::size_t... i>
+Types<std::remove_cv_t<boost::pfr::tuple_element_t<i, T>>...> fields_of(std::index_sequence<i...>);
+template <class T>
+struct PartsOf<T, Kind::aggregate> {
+  using type = decltype(fields_of<T>(std::make_index_sequence<boost::pfr::tuple_size_v<T>>()));
+};
+template <class T>
+using Parts = typename PartsOf<T>::type;
+
+template <class T>
+consteval bool points_to_polymorphic() {
+  if constexpr (kind_of<T> == Kind::pointer) {
+    return std::is_polymorphic_v<typename T::element_type>;
+  } else {
+    return false;
+  }
+}
+
+// `Seen` are the classes around T, so that types which contain themselves come to an end.
+template <class T, class... Seen>
+consteval bool travels() {
+  constexpr Kind kind = kind_of<T>;
+  if constexpr (kind == Kind::none || kind == Kind::view) {
+    return false;
+  } else if constexpr ((std::is_same_v<T, Seen> || ...)) {
+    return true;
+  } else if constexpr (points_to_polymorphic<T>()) {
+    return false;
+  } else {
+    return []<class... Ps>(Types<Ps...>) {
+      if constexpr (kind == Kind::aggregate) {
+        return (travels<Ps, T, Seen...>() && ...);
+      } else {
+        return (travels<Ps, Seen...>() && ...);
+      }
+    }(Parts<T>());
+  }
+}
+
+// T can be sent to another process: it has a serializer, or is made of parts that have.
+template <class T>
+concept Shippable = travels<std::remove_cv_t<T>>();
+
+// A T is its bytes: no padding, no pointers, and every pattern of bits is a value. Arrays of such travel as one copy.
+template <class T>
+consteval bool is_flat() {
+  constexpr Kind kind = kind_of<T>;
+  if constexpr (!std::is_trivially_copyable_v<T> || std::is_same_v<T, bool>) {
+    return false;
+  } else if constexpr (kind == Kind::scalar) {
+    return true;
+  } else if constexpr (kind == Kind::std_array || kind == Kind::aggregate || kind == Kind::complex ||
+                       kind == Kind::duration || kind == Kind::time_point || kind == Kind::array) {
+    return []<class... Ps>(Types<Ps...>) {
+      if constexpr (kind == Kind::aggregate) {
+        return (is_flat<Ps>() && ...) && (sizeof(Ps) + ... + 0) == sizeof(T);
+      } else {
+        return (is_flat<Ps>() && ...) && sizeof(T) % (sizeof(Ps) + ...) == 0;
+      }
+    }(Parts<T>());
+  } else {
+    return false;
+  }
+}
+template <class T>
+inline constexpr bool flat = is_flat<T>();
+
+}  // namespace plait::wire
