@@ -71,19 +71,18 @@ bool reserve_pages(int fd, std::uint64_t offset, std::uint64_t size) noexcept {
 void release_pages(int fd, std::uint64_t offset, std::uint64_t size) noexcept {
   int result = 0;
   do {
-    result = fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset),
-                       static_cast<off_t>(size));
+    result =
+        fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset), static_cast<off_t>(size));
   } while (result < 0 && errno == EINTR);
 }
 
 std::uint64_t reserved_bytes(int fd) noexcept {
-  struct stat status{};
+  struct stat status {};
   return fstat(fd, &status) == 0 ? static_cast<std::uint64_t>(status.st_blocks) * 512 : 0;
 }
 
 void* map_wiped_on_fork(std::size_t size) {
-  void* const mapped =
-      mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* const mapped = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (mapped == MAP_FAILED) fail(errno, "mmap of " + std::to_string(size) + " bytes");
   if (madvise(mapped, size, MADV_WIPEONFORK) != 0) {
     const int error = errno;

@@ -54,11 +54,15 @@ class ChunkWord {
   [[nodiscard]] constexpr std::uint64_t bits() const noexcept { return bits_; }
   [[nodiscard]] constexpr Kind kind() const noexcept { return static_cast<Kind>(bits_ & 7); }
   [[nodiscard]] constexpr bool is(Kind kind) const noexcept { return this->kind() == kind; }
-  [[nodiscard]] constexpr OwnerId owner() const noexcept { return first(); }            // claimed, small, large, closing
-  [[nodiscard]] constexpr std::uint32_t head() const noexcept { return first(); }       // tail
+  [[nodiscard]] constexpr OwnerId owner() const noexcept { return first(); }       // claimed, small, large, closing
+  [[nodiscard]] constexpr std::uint32_t head() const noexcept { return first(); }  // tail
   [[nodiscard]] constexpr std::uint32_t free_pages() const noexcept { return first(); }  // free
-  [[nodiscard]] constexpr SizeClass size_class() const noexcept { return static_cast<SizeClass>(bits_ >> 35); }  // small
-  [[nodiscard]] constexpr std::uint32_t claimed_pages() const noexcept { return static_cast<std::uint32_t>(bits_ >> 35); }
+  [[nodiscard]] constexpr SizeClass size_class() const noexcept {
+    return static_cast<SizeClass>(bits_ >> 35);
+  }  // small
+  [[nodiscard]] constexpr std::uint32_t claimed_pages() const noexcept {
+    return static_cast<std::uint32_t>(bits_ >> 35);
+  }
   [[nodiscard]] constexpr std::uint64_t run_pages() const noexcept { return (bits_ >> 35) + 1; }  // large, closing
   [[nodiscard]] constexpr std::uint32_t run_chunks() const noexcept {
     return static_cast<std::uint32_t>((run_pages() + pages_per_chunk - 1) / pages_per_chunk);
@@ -95,8 +99,8 @@ struct ChunkEntry {
   }
 };
 
-// 64 blocks of a small chunk. A block is live while its bit is set: the only truth there is. A cache line of its own, so
-// that who allocates and who frees a little behind him, on another core, do not contend for it.
+// 64 blocks of a small chunk. A block is live while its bit is set: the only truth there is. A cache line of its own,
+// so that who allocates and who frees a little behind him, on another core, do not contend for it.
 struct alignas(64) BlockWord {
   std::atomic<std::uint64_t> live;
   std::atomic<std::uint64_t> adopted;  // outlives its owner; without meaning for blocks that are not live
@@ -157,7 +161,8 @@ class ChunkTable {
   // A run that holds `size` bytes, all with pages; its head. no_chunk: exhausted.
   [[nodiscard]] std::uint32_t claim_large(OwnerId self, std::size_t size) noexcept;
 
-  // Frees a small chunk without live blocks, or what a dead process had claimed, unless its word is not `word` any more.
+  // Frees a small chunk without live blocks, or what a dead process had claimed, unless its word is not `word` any
+  // more.
   void free_chunk(std::uint32_t chunk, ChunkWord word, OwnerId self) noexcept;
   // Frees the run whose head has the word `word`, large or closing, unless it has not any more.
   void free_run(std::uint32_t head, ChunkWord word, OwnerId self) noexcept;

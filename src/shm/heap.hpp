@@ -55,8 +55,8 @@ class Heap {
   [[nodiscard]] void* at(Offset offset) const noexcept;
 
   // Whether [offset, offset + size) lies within one live block; the check for offsets that a worker wrote. A block
-  // ends where its size class does, or its last page. With an `owner`: a block that belongs to it, so that a worker gone
-  // wild cannot name the block of another.
+  // ends where its size class does, or its last page. With an `owner`: a block that belongs to it, so that a worker
+  // gone wild cannot name the block of another.
   [[nodiscard]] bool contains_block(Offset offset, std::size_t size, OwnerId owner = 0) const noexcept;
 
   // A number for a process about to be started.

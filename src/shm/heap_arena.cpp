@@ -202,9 +202,8 @@ bool HeapArena::is_empty(std::uint32_t chunk, SizeClass size_class) const noexce
   const BlockWord* const words = chunks_.blocks(chunk);
   const std::uint32_t count = words_of(limit_of(chunks_.entry(chunk), size_class));
   // acquire: their users' last accesses lie before the chunk's next use
-  return std::all_of(words, words + count, [](const BlockWord& word) {
-    return word.live.load(std::memory_order_acquire) == 0;
-  });
+  return std::all_of(words, words + count,
+                     [](const BlockWord& word) { return word.live.load(std::memory_order_acquire) == 0; });
 }
 
 void HeapArena::release_if_empty(std::uint32_t chunk, SizeClass size_class) noexcept {
@@ -343,7 +342,8 @@ bool HeapArena::contains(Offset offset, std::size_t size, OwnerId owner) const n
   if (owner != 0 && word.owner() != owner) return false;
   const std::uint64_t length = word.run_pages() * page_size;
   const std::uint64_t inside = std::uint64_t{chunk - head} * chunk_size + chunks_.offset_in_chunk(offset);
-  return inside < length && size <= length - inside && length <= std::uint64_t{chunks_.chunk_count() - head} * chunk_size;
+  return inside < length && size <= length - inside &&
+         length <= std::uint64_t{chunks_.chunk_count() - head} * chunk_size;
 }
 
 std::size_t HeapArena::bytes_in_use() const noexcept {

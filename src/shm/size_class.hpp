@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 //
-// The sizes in which the shared heap cuts its small blocks: multiples of 64 up to 512, then four to each doubling, up to
-// a quarter of a chunk. A request wastes at most a fifth of its block (above 64 bytes).
+// The sizes in which the shared heap cuts its small blocks: multiples of 64 up to 512, then four to each doubling, up
+// to a quarter of a chunk. A request wastes at most a fifth of its block (above 64 bytes).
 
 #include <array>
 #include <bit>
