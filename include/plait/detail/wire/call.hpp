@@ -36,6 +36,10 @@ class Invocation {
 // stack is remembered for encode_exception in this thread.
 PLAIT_EXPORT void run_call(std::span<const std::byte> call, Invocation& invocation);
 
+// What a callable is called in an error: the function's name in the source if the program's symbols have it, else
+// `name`. For Call::name() and Call::code(). Reads files; throws std::bad_alloc.
+PLAIT_EXPORT std::string describe_callable(const char* name, const void* code);
+
 using RunFunction = void(Reader&, Invocation&);
 
 template <class F, class Indices, class... Ps>

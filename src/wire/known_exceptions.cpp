@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "wire/known_exceptions.hpp"
+
+#include <any>
+#include <filesystem>
+#include <functional>
+#include <future>
+#include <ios>
+#include <new>
+#include <stdexcept>
+#include <string_view>
+#include <system_error>
+#include <typeinfo>
+
+#include "plait/errors.hpp"
+
+namespace plait::wire {
+namespace {
+
+// Error categories are objects of one process; these are known by their names.
+const std::error_category* const categories[] = {&std::generic_category(), &std::system_category(),
+                                                 &std::iostream_category(), &std::future_category()};
+
+template <class Out>
+void put_code(Out& out, const std::error_code& code) {
+  put(out, std::string_view(code.category().name()));
+  put(out, code.value());
+}
+// The number in the generic category, if the category is not known here.
+std::error_code get_error_code(Reader& in) {
+  const auto name = get<std::string>(in);
+  const int value = get<int>(in);
+  for (const std::error_category* category : categories) {
+    if (name == category->name()) return {value, *category};
+  }
+  return {value, std::generic_category()};
+}
+
+// A message without what the exception's constructor adds to it from the code.
+std::string own_part(const std::string& message, const std::error_code& code) {
+  const std::string added = code.message();
+  if (!message.ends_with(added)) return message;
+  std::string own = message.substr(0, message.size() - added.size());
+  if (own.ends_with(": ")) own.resize(own.size() - 2);
+  return own;
+}
+
+template <class E>
+struct SystemErrorDetails {
+  template <class Out>
+  static void put(Out& out, const E& error) {
+    put_code(out, error.code());
+  }
+  static E make(Reader& in, const std::string& message) {
+    const std::error_code code = get_error_code(in);
+    const std::string own = own_part(message, code);
+    if constexpr (std::is_same_v<E, std::ios_base::failure>) {
+      return E(own, code);
+    } else {
+      return own.empty() ? E(code) : E(code, own);
+    }
+  }
+};
+
+struct FilesystemErrorDetails {
+  using E = std::filesystem::filesystem_error;
+  template <class Out>
+  static void put(Out& out, const E& error) {
+    put_code(out, error.code());
+    wire::put(out, error.path1());
+    wire::put(out, error.path2());
+  }
+  static E make(Reader& in, const std::string& message) {
+    const std::error_code code = get_error_code(in);
+    auto path1 = get<std::filesystem::path>(in);
+    return E(message, path1, get<std::filesystem::path>(in), code);
+  }
+};
+
+struct FutureErrorDetails {
+  template <class Out>
+  static void put(Out& out, const std::future_error& error) {
+    wire::put(out, error.code().value());
+  }
+  static std::future_error make(Reader& in, const std::string&) {
+    return std::future_error(static_cast<std::future_errc>(get<int>(in)));
+  }
+};
+
+struct RemoteErrorDetails {
+  template <class Out>
+  static void put(Out& out, const RemoteError& error) {
+    wire::put(out, error.type_name());
+    wire::put(out, error.message());
+    wire::put(out, error.traceback());
+  }
+  static RemoteError make(Reader& in, const std::string&) {
+    auto type = get<std::string>(in);
+    auto message = get<std::string>(in);
+    return {std::move(type), std::move(message), get<std::string>(in)};
+  }
+};
+
+struct WorkerDiedDetails {
+  template <class Out>
+  static void put(Out& out, const futures::WorkerDied& error) {
+    wire::put(out, futures::WorkerDied::Cause{error.pid(), error.signal(), error.exit_code(), error.known()});
+    wire::put(out, error.task());
+  }
+  static futures::WorkerDied make(Reader& in, const std::string&) {
+    const auto cause = get<futures::WorkerDied::Cause>(in);
+    return {cause, get<std::string>(in)};
+  }
+};
+
+}  // namespace
+
+std::span<const ExceptionCodec* const> known_exceptions() {
+  static const ExceptionCodec* const known[] = {
+      &exception_codec_with<std::exception, MessageException<std::exception>>(),
+      &exception_codec<std::runtime_error>(),
+      &exception_codec<std::logic_error>(),
+      &exception_codec<std::invalid_argument>(),
+      &exception_codec<std::domain_error>(),
+      &exception_codec<std::length_error>(),
+      &exception_codec<std::out_of_range>(),
+      &exception_codec<std::range_error>(),
+      &exception_codec<std::overflow_error>(),
+      &exception_codec<std::underflow_error>(),
+      &exception_codec_with<std::bad_alloc, MessageException<std::bad_alloc>>(),
+      &exception_codec_with<std::bad_array_new_length, MessageException<std::bad_array_new_length>>(),
+      &exception_codec_with<std::bad_cast, MessageException<std::bad_cast>>(),
+      &exception_codec_with<std::bad_typeid, MessageException<std::bad_typeid>>(),
+      &exception_codec_with<std::bad_exception, MessageException<std::bad_exception>>(),
+      &exception_codec_with<std::bad_weak_ptr, MessageException<std::bad_weak_ptr>>(),
+      &exception_codec_with<std::bad_function_call, MessageException<std::bad_function_call>>(),
+      &exception_codec_with<std::bad_optional_access, MessageException<std::bad_optional_access>>(),
+      &exception_codec_with<std::bad_variant_access, MessageException<std::bad_variant_access>>(),
+      &exception_codec_with<std::bad_any_cast, MessageException<std::bad_any_cast>>(),
+      &exception_codec_with<std::system_error, SystemErrorDetails<std::system_error>>(),
+      &exception_codec_with<std::ios_base::failure, SystemErrorDetails<std::ios_base::failure>>(),
+      &exception_codec_with<std::filesystem::filesystem_error, FilesystemErrorDetails>(),
+      &exception_codec_with<std::future_error, FutureErrorDetails>(),
+      &exception_codec<Error>(),
+      &exception_codec<ValueError>(),
+      &exception_codec<TypeError>(),
+      &exception_codec<RuntimeError>(),
+      &exception_codec<TimeoutError>(),
+      &exception_codec<CancelledError>(),
+      &exception_codec<InvalidStateError>(),
+      &exception_codec<AssertionError>(),
+      &exception_codec<EOFError>(),
+      &exception_codec<NotImplementedError>(),
+      &exception_codec<OutOfSharedMemory>(),
+      &exception_codec<EncodeError>(),
+      &exception_codec<DecodeError>(),
+      &exception_codec<BrokenExecutor>(),
+      &exception_codec<futures::BrokenThreadPool>(),
+      &exception_codec<futures::BrokenProcessPool>(),
+      &exception_codec_with<RemoteError, RemoteErrorDetails>(),
+      &exception_codec_with<futures::WorkerDied, WorkerDiedDetails>(),
+  };
+  return known;
+}
+
+}  // namespace plait::wire
