@@ -4,6 +4,7 @@
 // Children for the tests of shared memory: bare forks that run one function and leave by _exit.
 
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,7 +17,11 @@
 #elif defined(__has_feature)
 #if __has_feature(thread_sanitizer)
 #define PLAIT_TESTS_TSAN 1
+#elif __has_feature(address_sanitizer)
+#define PLAIT_TESTS_ASAN 1
 #endif
+#elif defined(__SANITIZE_ADDRESS__)
+#define PLAIT_TESTS_ASAN 1
 #endif
 
 // ThreadSanitizer follows no accesses across processes, and dislikes forks of threaded programs.
@@ -28,11 +33,13 @@
 
 namespace plait::shm::tests {
 
-// Forks; the child runs `run` and exits with what it returns. An exception ends it with SIGABRT.
+// Forks; the child runs `run` and exits with what it returns. An exception ends it with SIGABRT. It dies with the
+// thread that forked it, so that a test that fails leaves none behind.
 template <class Run>
 pid_t fork_child(Run run) {
   const pid_t pid = fork();
   if (pid == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     const int code = [&]() noexcept { return run(); }();
     _exit(code);
   }
