@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "os/file_descriptor.hpp"
+
+#include <fcntl.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+
+#include "os/error.hpp"
+
+namespace plait::os {
+
+void FileDescriptor::reset(int fd) noexcept {
+  const int old = std::exchange(fd_, fd);
+  if (old < 0) return;
+  const int error = errno;
+  ::close(old);  // not retried: Linux has closed it, whatever close returns
+  errno = error;
+}
+
+FileDescriptor above_standard_streams(FileDescriptor fd) {
+  if (fd.get() > STDERR_FILENO || !fd) return fd;
+  return duplicate(fd.get());
+}
+
+FileDescriptor duplicate(int fd) {
+  FileDescriptor other(fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
+  if (!other) throw_system_error("fcntl", "F_DUPFD_CLOEXEC");
+  return other;
+}
+
+Pipe make_pipe() {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) throw_system_error("pipe2");
+  Pipe pipe{FileDescriptor(ends[0]), FileDescriptor(ends[1])};
+  return {above_standard_streams(std::move(pipe.reader)), above_standard_streams(std::move(pipe.writer))};
+}
+
+void write_byte(int fd) noexcept {
+  const char byte = 1;
+  retry_interrupted([&]() noexcept { return ::write(fd, &byte, 1); });
+}
+
+bool read_byte(int fd) noexcept {
+  char byte = 0;
+  return retry_interrupted([&]() noexcept { return ::read(fd, &byte, 1); }) == 1;
+}
+
+FileDescriptor make_event() {
+  FileDescriptor event(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!event) throw_system_error("eventfd");
+  return above_standard_streams(std::move(event));
+}
+
+void raise_event(int fd) noexcept {
+  const std::uint64_t one = 1;
+  // EAGAIN means that it stands at its maximum: raised already
+  retry_interrupted([&]() noexcept { return ::write(fd, &one, sizeof one); });
+}
+
+void clear_event(int fd) noexcept {
+  std::uint64_t count = 0;
+  retry_interrupted([&]() noexcept { return ::read(fd, &count, sizeof count); });
+}
+
+void set_close_on_exec(int fd, bool close_on_exec) noexcept { fcntl(fd, F_SETFD, close_on_exec ? FD_CLOEXEC : 0); }
+
+void close_all_but(std::span<const int> keep) noexcept {
+  int first = STDERR_FILENO + 1;
+  while (first >= 0) {
+    int next = -1;  // the least descriptor to keep from `first` on
+    for (const int fd : keep) {
+      if (fd >= first && (next < 0 || fd < next)) next = fd;
+    }
+    if (next < 0) {
+      close_range(static_cast<unsigned>(first), std::numeric_limits<unsigned>::max(), 0);
+      return;
+    }
+    if (next > first) close_range(static_cast<unsigned>(first), static_cast<unsigned>(next - 1), 0);
+    first = next + 1;
+  }
+}
+
+void detach_standard_input() {
+  FileDescriptor null = above_standard_streams(FileDescriptor(::open("/dev/null", O_RDWR | O_CLOEXEC)));
+  if (!null) throw_system_error("open", "/dev/null");
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    const bool closed = fcntl(stream, F_GETFD) < 0;
+    if ((stream == STDIN_FILENO || closed) && dup2(null.get(), stream) < 0) throw_system_error("dup2", "/dev/null");
+  }
+}
+
+}  // namespace plait::os

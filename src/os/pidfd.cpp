@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "os/pidfd.hpp"
+
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <string>
+
+#include "os/error.hpp"
+
+namespace plait::os {
+namespace {
+
+Ending ending_of(const siginfo_t& info) noexcept {
+  return info.si_code == CLD_EXITED ? Ending{0, info.si_status} : Ending{info.si_status, 0};
+}
+
+// struct pidfd_info of <linux/pidfd.h>, which is newer than the distribution's headers.
+struct PidfdInfo {
+  std::uint64_t mask;
+  std::uint64_t cgroup;
+  std::uint32_t ids[11];
+  std::int32_t exit_code;  // as wait() gives it
+};
+static_assert(sizeof(PidfdInfo) == 64);
+constexpr unsigned long pidfd_get_info = _IOWR(0xFF, 11, PidfdInfo);
+constexpr std::uint64_t pidfd_info_exit = 1U << 3;
+
+}  // namespace
+
+FileDescriptor open_pidfd(pid_t pid) {
+  FileDescriptor fd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));  // 2.36's <sys/pidfd.h> is not for C++
+  if (!fd) throw_system_error("pidfd_open", "process " + std::to_string(pid));
+  return above_standard_streams(std::move(fd));
+}
+
+bool send_signal(int pidfd, int number) noexcept {
+  return syscall(SYS_pidfd_send_signal, pidfd, number, nullptr, 0) == 0;
+}
+
+ReapResult reap(int pidfd) noexcept {
+  siginfo_t info{};
+  const int result =
+      retry_interrupted([&]() noexcept { return waitid(P_PIDFD, static_cast<id_t>(pidfd), &info, WEXITED | WNOHANG); });
+  if (result != 0) return {Reaped::not_ours, {}};
+  if (info.si_pid == 0) return {Reaped::running, {}};
+  return {Reaped::ended, ending_of(info)};
+}
+
+std::optional<Ending> ending_of_reaped(int pidfd) noexcept {
+  PidfdInfo info{};
+  info.mask = pidfd_info_exit;
+  if (ioctl(pidfd, pidfd_get_info, &info) != 0 || (info.mask & pidfd_info_exit) == 0) return std::nullopt;
+  if (WIFSIGNALED(info.exit_code)) return Ending{WTERMSIG(info.exit_code), 0};
+  return Ending{0, WEXITSTATUS(info.exit_code)};
+}
+
+std::optional<EndedChild> reap_any() noexcept {
+  siginfo_t info{};
+  const int result = retry_interrupted([&]() noexcept { return waitid(P_ALL, 0, &info, WEXITED | WNOHANG); });
+  if (result != 0 || info.si_pid == 0) return std::nullopt;
+  return EndedChild{info.si_pid, ending_of(info)};
+}
+
+void reap_all() noexcept {
+  retry_interrupted([]() noexcept {
+    siginfo_t info{};
+    int result = 0;
+    do result = waitid(P_ALL, 0, &info, WEXITED);
+    while (result == 0);
+    return result;
+  });
+}
+
+}  // namespace plait::os

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "process/child_life.hpp"
+
+#include <cxxabi.h>
+#include <signal.h>
+
+#include <cstdio>
+#include <exception>
+#include <iostream>
+
+#include "os/lifeline.hpp"
+#include "os/process.hpp"
+#include "os/signals.hpp"
+#include "process/process.hpp"
+#include "shm/heap.hpp"
+
+namespace plait::process {
+namespace {
+
+constinit bool is_child = false;
+
+void flush_output() noexcept {
+  try {
+    std::cout.flush();
+  } catch (...) {  // a stream that was set to throw: there is nobody left to tell
+  }
+  std::fflush(stdout);
+}
+
+}  // namespace
+
+bool in_child() noexcept { return is_child; }
+
+void forget_signals() noexcept {
+  os::reset_signal_dispositions();
+  os::ignore_signal(SIGINT);
+}
+
+void report_failure(const char* what_failed) noexcept {
+  try {
+    throw;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "plait: %s: %s\n", what_failed, error.what());
+  } catch (...) {
+    std::fprintf(stderr, "plait: %s: an exception that is not a std::exception\n", what_failed);
+  }
+}
+
+void live(Birth birth, std::uint32_t owner) noexcept {
+  is_child = true;
+  try {
+    const os::FileDescriptor held = os::hold_on_to(birth.lifeline.get());
+    birth.lifeline.reset();
+    if (!os::read_byte(birth.permit.get())) os::exit_now(0);
+    birth.permit.reset();
+    shm::Heap::get().enter_child(owner);
+    os::unblock_all_signals();
+    birth.run(birth.argument);
+    flush_output();
+    os::exit_now(0);
+  } catch (const abi::__forced_unwind&) {  // pthread_exit: the end of this thread is the end of the child
+    flush_output();
+    os::exit_now(0);
+  } catch (...) {
+    flush_output();
+    report_failure("uncaught exception in a child process");
+    os::exit_now(1);
+  }
+}
+
+}  // namespace plait::process

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+//
+// The life of a child of the family, from its first instruction to _exit, whatever way it was started.
+
+#include <cstdint>
+
+#include "os/file_descriptor.hpp"
+#include "process/entry_point.hpp"
+
+namespace plait::process {
+
+// What a child is born with. All is the child's own; nothing of the process that made it is needed any more.
+struct Birth {
+  os::FileDescriptor lifeline;  // reading end: the host's life
+  os::FileDescriptor permit;    // reading end: one byte says that the host knows of this child; without it, no life
+  EntryFunction run = nullptr;
+  std::uint64_t argument = 0;
+};
+
+// A child made by fork keeps none of the signal handling of its maker. Before live(), with all signals blocked.
+void forget_signals() noexcept;
+
+// Binds the child's life to the host's, waits for the permit, calls enter(context) (the shared heap gets to know it),
+// runs the entry, flushes the standard output, leaves by _exit: 0, or 1 with a message if something was thrown.
+[[noreturn]] void live(Birth birth, std::uint32_t owner) noexcept;
+
+// What was thrown, in words, for standard error.
+void report_failure(const char* what_failed) noexcept;
+
+}  // namespace plait::process

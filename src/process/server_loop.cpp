@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "process/server_loop.hpp"
+
+#include <stdio_ext.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include "os/epoll.hpp"
+#include "os/pidfd.hpp"
+#include "os/process.hpp"
+#include "os/signals.hpp"
+#include "os/socket.hpp"
+#include "os/thread.hpp"
+#include "plait/errors.hpp"
+#include "process/child_life.hpp"
+#include "process/fresh_image.hpp"
+#include "process/protocol.hpp"
+#include "shm/heap.hpp"
+
+namespace plait::process {
+namespace {
+
+enum Source : std::uint64_t { requests, ended_children, exits };
+
+class ServerLoop {
+ public:
+  ServerLoop(ServerEnds ends, std::string program_name)
+      : ends_(std::move(ends)), program_name_(std::move(program_name)), ended_(os::make_child_signal()) {
+    epoll_.add(ends_.requests.get(), Source::requests);
+    epoll_.add(ended_.get(), Source::ended_children);
+  }
+
+  // Returns when the host is gone.
+  void run() {
+    Reply ready;
+    if (!reply(ready, -1)) return;
+    std::array<std::uint64_t, 4> keys;
+    for (;;) {
+      for (const std::uint64_t key : epoll_.wait(keys)) {
+        if (key == Source::ended_children) reap();
+        if (key == Source::exits) send_exits();
+        if (key == Source::requests && !serve_request()) return;
+      }
+    }
+  }
+
+  void end_children() noexcept {
+    for (const Running& child : running_) os::kill_child(child.pid);
+    os::reap_all();
+  }
+
+ private:
+  struct Running {
+    std::uint64_t id;
+    pid_t pid;
+  };
+
+  bool serve_request() {
+    std::array<std::byte, longest_request> buffer;
+    const os::Received received = os::receive_message(ends_.requests.get(), buffer, os::Waiting::forbidden);
+    if (received.result == os::Received::Result::nothing_yet) return true;
+    Request request;
+    if (received.result == os::Received::Result::closed) return false;
+    if (!read_message(std::span(buffer).first(received.size), request)) return false;
+    if (request.command == Command::kill) {
+      kill(request.id);
+      return true;
+    }
+    const char* module = reinterpret_cast<const char*>(buffer.data()) + sizeof request;
+    return start(request, {std::string(module, received.size - sizeof request), request.offset});
+  }
+
+  // False: the host is gone.
+  bool start(const Request& request, const EntryPoint& entry) {
+    Reply answer{.id = request.id};
+    os::FileDescriptor pidfd;
+    os::Pipe permit;  // closed without a byte, it ends a child that the host cannot be told of
+    try {
+      permit = os::make_pipe();
+      running_.reserve(running_.size() + 1);
+      answer.pid = request.command == Command::start_spawned ? start_spawned(request, entry, permit)
+                                                             : start_forked(request, entry, permit);
+      pidfd = os::open_pidfd(answer.pid);
+      running_.push_back({request.id, answer.pid});
+    } catch (const std::system_error& error) {
+      const std::string what = error.what();
+      answer.fail(error.code().value(), what.substr(0, what.rfind(": " + error.code().message())));
+    } catch (const std::exception& error) {
+      answer.fail(Reply::not_of_the_system, error.what());
+    }
+    if (!reply(answer, pidfd.get())) return false;
+    if (answer.error == 0) os::write_byte(permit.writer.get());
+    return true;
+  }
+
+  pid_t start_forked(const Request& request, const EntryPoint& entry, os::Pipe& permit) {
+    if (entry_function_ == nullptr || entry != entry_) {
+      entry_function_ = resolve(entry);
+      entry_ = entry;
+    }
+    const pid_t pid = os::fork_process();
+    if (pid != 0) return pid;
+    permit.writer.reset();
+    drop_descriptors();
+    os::set_thread_name(program_name_.c_str());
+    live({std::move(ends_.lifeline), std::move(permit.reader), entry_function_, request.argument}, request.owner);
+  }
+
+  pid_t start_spawned(const Request& request, const EntryPoint& entry, const os::Pipe& permit) {
+    const auto image = prepare_worker({.lifeline = ends_.lifeline.get(),
+                                       .permit = permit.reader.get(),
+                                       .owner = request.owner,
+                                       .argument = request.argument,
+                                       .entry = entry});
+    pid_t pid = 0;
+    const int error = image->run(pid);
+    if (error != 0) throw std::system_error(error, std::system_category(), "posix_spawn (/proc/self/exe)");
+    return pid;
+  }
+
+  // In a child: what is the server's only.
+  void drop_descriptors() noexcept {
+    ends_.requests.reset();
+    ends_.exits.reset();
+    ended_.reset();
+    epoll_.close();
+  }
+
+  // False: the host cannot be told, which ends the server; the host sees that.
+  bool reply(Reply& answer, int pidfd) noexcept {
+    const int error = os::send_message(ends_.requests.get(), bytes_of(answer), pidfd, os::Waiting::allowed);
+    if (error == 0) return true;
+    if (pidfd < 0 || error == EPIPE || error == ECONNRESET) return false;
+    // The descriptor cannot travel (ETOOMANYREFS, ENOBUFS): then the child gets no permit, and ends.
+    answer.fail(error, "sendmsg (a pidfd)");
+    return reply(answer, -1);
+  }
+
+  void kill(std::uint64_t id) noexcept {
+    for (const Running& child : running_) {
+      if (child.id == id) os::kill_child(child.pid);
+    }
+  }
+
+  void reap() {
+    os::clear_child_signal(ended_.get());
+    while (const auto ended = os::reap_any()) {
+      const auto child = std::ranges::find(running_, ended->pid, &Running::pid);
+      if (child == running_.end()) continue;  // one that was never permitted to live
+      unsent_.push_back({child->id, ended->ending.signal, ended->ending.code});
+      *child = running_.back();
+      running_.pop_back();
+    }
+    send_exits();
+  }
+
+  // Never waits: the host may be waiting for a reply while it is not reading these.
+  void send_exits() {
+    std::size_t sent = 0;
+    while (sent < unsent_.size() &&
+           os::send_message(ends_.exits.get(), bytes_of(unsent_[sent]), -1, os::Waiting::forbidden) == 0) {
+      ++sent;
+    }
+    unsent_.erase(unsent_.begin(), unsent_.begin() + static_cast<std::ptrdiff_t>(sent));
+    if (unsent_.empty() != waits_for_room_) return;
+    waits_for_room_ = !waits_for_room_;
+    if (waits_for_room_) {
+      epoll_.add(ends_.exits.get(), Source::exits, os::Epoll::Direction::writable);
+    } else {
+      epoll_.remove(ends_.exits.get());
+    }
+  }
+
+  ServerEnds ends_;
+  std::string program_name_;
+  os::FileDescriptor ended_;
+  os::Epoll epoll_;
+  std::vector<Running> running_;
+  std::vector<Exit> unsent_;
+  bool waits_for_room_ = false;
+  EntryPoint entry_;  // of the child started last
+  EntryFunction entry_function_ = nullptr;
+};
+
+}  // namespace
+
+void serve(ServerEnds ends) noexcept {
+  try {
+    os::block_all_signals();
+    forget_signals();
+    const std::string program_name = os::thread_name();
+    os::set_thread_name("plait-forkserver");
+    __fpurge(stdout);  // what the host has not written yet is the host's to write
+    os::detach_standard_input();
+    const std::array keep{ends.requests.get(), ends.exits.get(), ends.lifeline.get(), shm::Heap::get().fd()};
+    os::close_all_but(keep);
+    ServerLoop loop(std::move(ends), program_name);
+    loop.run();
+    loop.end_children();
+    os::exit_now(0);
+  } catch (...) {
+    report_failure("the fork server cannot work");
+    os::exit_now(1);
+  }
+}
+
+}  // namespace plait::process

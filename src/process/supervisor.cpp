@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "process/supervisor.hpp"
+
+#include <signal.h>
+
+#include <array>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include "os/error.hpp"
+#include "os/pidfd.hpp"
+#include "os/signals.hpp"
+#include "os/socket.hpp"
+#include "os/thread.hpp"
+#include "process/protocol.hpp"
+
+namespace plait::process {
+namespace {
+
+constexpr std::uint64_t wake_key = 0;  // ids of servers and children begin at 1
+
+ExitStatus known(os::Ending ending) noexcept { return {.known = true, .signal = ending.signal, .code = ending.code}; }
+
+}  // namespace
+
+Supervisor::Supervisor() : wake_(os::make_event()) { epoll_.add(wake_.get(), wake_key); }
+
+void Supervisor::follow(std::shared_ptr<ForkServer> server) {
+  const std::scoped_lock lock(mutex_);
+  const ForkServer& followed = *servers_.emplace(server->id(), std::move(server)).first->second;
+  try {
+    epoll_.add(followed.exits(), followed.id());
+  } catch (...) {
+    servers_.erase(followed.id());
+    throw;
+  }
+}
+
+void Supervisor::expect(const std::shared_ptr<ChildProcess>& child) {
+  const std::scoped_lock lock(mutex_);
+  children_.emplace(child->id(), child);
+}
+
+void Supervisor::forget(const ChildProcess& child) noexcept {
+  const std::scoped_lock lock(mutex_);
+  children_.erase(child.id());
+  if (children_.empty()) os::raise_event(wake_.get());  // the thread, if it runs, has nothing to wait for any more
+}
+
+void Supervisor::began(const std::shared_ptr<ChildProcess>& child, std::uint64_t server) {
+  const std::scoped_lock lock(mutex_);
+  start_thread();
+  child->server_ = server;
+  // Its server may have died since.
+  if (!servers_.contains(server)) watch_process(child);
+  child->began_ = true;
+  if (!child->early_) return;
+  reports_.push_back({child, *child->early_});
+  children_.erase(child->id());
+  os::raise_event(wake_.get());
+}
+
+void Supervisor::start_thread() {
+  if (runs_) return;
+  const os::BlockAllSignals blocked;  // the host's signals are for the host's threads
+  try {
+    std::thread([this] { run(); }).detach();
+  } catch (const std::system_error& error) {
+    os::throw_system_error(error.code().value(), "pthread_create", "the thread that watches child processes");
+  }
+  runs_ = true;
+}
+
+void Supervisor::run() {
+  os::set_thread_name("plait-watch");
+  std::array<std::uint64_t, 32> keys;
+  for (;;) {
+    for (const std::uint64_t key : epoll_.wait(keys)) look_at(key);
+    report_all();
+    const std::scoped_lock lock(mutex_);
+    if (children_.empty() && reports_.empty()) {
+      runs_ = false;
+      return;
+    }
+  }
+}
+
+void Supervisor::look_at(std::uint64_t key) {
+  if (key == wake_key) return os::clear_event(wake_.get());
+  std::unique_lock lock(mutex_);
+  if (const auto server = servers_.find(key); server != servers_.end()) {
+    const std::shared_ptr<ForkServer> followed = server->second;
+    lock.unlock();
+    read_exits(followed);
+  } else if (const auto child = children_.find(key); child != children_.end()) {
+    const std::shared_ptr<ChildProcess> watched = child->second;
+    lock.unlock();
+    look_at_process(watched);
+  }
+}
+
+void Supervisor::read_exits(const std::shared_ptr<ForkServer>& server) {
+  for (;;) {
+    Exit exit;
+    const auto space = std::as_writable_bytes(std::span(&exit, 1));
+    const os::Received received = os::receive_message(server->exits(), space, os::Waiting::forbidden);
+    if (received.result == os::Received::Result::nothing_yet) return;
+    if (received.result == os::Received::Result::closed) return lose(*server);
+    if (received.size == sizeof exit) settle(exit.id, {.known = true, .signal = exit.signal, .code = exit.code});
+  }
+}
+
+// The end of a process that no fork server reports: a direct child, or one whose server has died.
+void Supervisor::look_at_process(const std::shared_ptr<ChildProcess>& child) {
+  const os::ReapResult result = os::reap(child->pidfd());
+  if (result.state == os::Reaped::running) return;
+  epoll_.remove(child->pidfd());
+  if (result.state == os::Reaped::ended) return settle(child->id(), known(result.ending));
+  const auto ending = os::ending_of_reaped(child->pidfd());
+  settle(child->id(), ending ? known(*ending) : ExitStatus{});
+}
+
+void Supervisor::lose(const ForkServer& server) {
+  const std::scoped_lock lock(mutex_);
+  epoll_.remove(server.exits());
+  std::vector<std::shared_ptr<ChildProcess>> unwatchable;
+  for (const auto& [id, child] : children_) {
+    if (!child->began_ || child->server_ != server.id()) continue;
+    try {
+      watch_process(child);
+    } catch (const std::system_error&) {
+      unwatchable.push_back(child);
+    }
+  }
+  for (const auto& child : unwatchable) {  // better a child lost than one whose end nobody sees
+    child->signal(SIGKILL);
+    children_.erase(child->id());
+    reports_.push_back({child, {}});
+  }
+  servers_.erase(server.id());
+}
+
+void Supervisor::watch_process(const std::shared_ptr<ChildProcess>& child) { epoll_.add(child->pidfd(), child->id()); }
+
+void Supervisor::settle(std::uint64_t id, ExitStatus status) {
+  const std::scoped_lock lock(mutex_);
+  const auto child = children_.find(id);
+  if (child == children_.end()) return;  // its start failed in the host
+  if (!child->second->began_) {
+    child->second->early_ = status;
+    return;
+  }
+  reports_.push_back({std::move(child->second), status});
+  children_.erase(child);
+}
+
+void Supervisor::report_all() {
+  std::vector<Report> reports;
+  {
+    const std::scoped_lock lock(mutex_);
+    reports.swap(reports_);
+  }
+  for (const Report& report : reports) report.child->end(report.status);
+}
+
+void Supervisor::close_inherited() noexcept {
+  epoll_.close();
+  wake_.reset();
+  for (const auto& [id, server] : servers_) server->close_inherited();
+  for (const auto& [id, child] : children_) child->close_inherited();
+}
+
+}  // namespace plait::process

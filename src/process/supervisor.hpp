@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+//
+// Knows which children live, and tells their listeners when one has ended. One thread, which exists only while children
+// do, takes no signals, and sleeps until the fork server has sent an exit status or a pidfd says that its process died.
+//
+// Invariants: a child is in the table from before it is started until its end is reported; its end is reported once,
+// after start() has its pid; no listener is called with the mutex held.
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <unordered_map>
+#include <vector>
+
+#include "os/epoll.hpp"
+#include "os/file_descriptor.hpp"
+#include "process/child_process.hpp"
+#include "process/fork_server.hpp"
+
+namespace plait::process {
+
+// Lives as long as the program, since its thread may.
+class Supervisor {
+ public:
+  // Throws std::system_error (EMFILE, ENFILE).
+  Supervisor();
+  Supervisor(const Supervisor&) = delete;
+  Supervisor& operator=(const Supervisor&) = delete;
+
+  // From now on reads what the server reports. Throws std::system_error (ENOMEM, ENOSPC).
+  void follow(std::shared_ptr<ForkServer> server);
+
+  // A child is about to be started.
+  void expect(const std::shared_ptr<ChildProcess>& child);
+  // It was not.
+  void forget(const ChildProcess& child) noexcept;
+  // It was, and has its pid and pidfd. `server`: who reports its end; 0: it is a child of this process.
+  // Throws std::system_error (EAGAIN: no thread; ENOMEM, ENOSPC); then it is as if forgotten.
+  void began(const std::shared_ptr<ChildProcess>& child, std::uint64_t server);
+
+  // Around a fork. In the child it is given up: its descriptors are closed, its memory is left alone.
+  void lock_for_fork() { mutex_.lock(); }
+  void unlock_after_fork() { mutex_.unlock(); }
+  void close_inherited() noexcept;
+
+ private:
+  struct Report {
+    std::shared_ptr<ChildProcess> child;
+    ExitStatus status;
+  };
+
+  void start_thread();
+  void run();
+  void look_at(std::uint64_t key);
+  void read_exits(const std::shared_ptr<ForkServer>& server);
+  void look_at_process(const std::shared_ptr<ChildProcess>& child);
+  void lose(const ForkServer& server);
+  void watch_process(const std::shared_ptr<ChildProcess>& child);
+  void settle(std::uint64_t id, ExitStatus status);
+  void report_all();
+
+  std::mutex mutex_;
+  os::Epoll epoll_;
+  os::FileDescriptor wake_;
+  // Everything below is guarded by mutex_.
+  std::unordered_map<std::uint64_t, std::shared_ptr<ChildProcess>> children_;
+  std::unordered_map<std::uint64_t, std::shared_ptr<ForkServer>> servers_;
+  std::vector<Report> reports_;
+  bool runs_ = false;
+};
+
+}  // namespace plait::process
