@@ -24,8 +24,12 @@ inline void cpu_relax() noexcept {
 class SpinBudget {
  public:
   using duration = std::chrono::nanoseconds;
-  static constexpr duration least{1'000};
+  static constexpr duration least{20'000};
   static constexpr duration most{50'000};
+
+  explicit SpinBudget(duration budget = most) noexcept : budget_(std::clamp(budget, least, most)) {}
+
+  [[nodiscard]] duration current() const noexcept { return budget_; }
 
   // Looks until found() or the budget is spent; true: found. Gives way to other threads now and then.
   template <class Found>
@@ -47,7 +51,7 @@ class SpinBudget {
   }
 
  private:
-  duration budget_ = most;
+  duration budget_;
 };
 
 }  // namespace plait::os

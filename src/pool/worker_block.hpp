@@ -47,7 +47,7 @@ class SpinSeats {
 };
 
 struct PoolBlock {
-  explicit PoolBlock(std::uint32_t seats) noexcept : seats(seats) {}
+  explicit PoolBlock(std::uint32_t spinners) noexcept : seats(spinners) {}
 
   shm::Doorbell bell;
   alignas(64) SpinSeats seats;

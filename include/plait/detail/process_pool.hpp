@@ -15,9 +15,9 @@ namespace plait::detail {
 
 struct ProcessPoolConfig {
   std::size_t max_workers = 1;
-  std::string start_method;                           // "forkserver", "spawn" or "fork"
-  std::optional<std::uint64_t> max_tasks_per_child;   // a worker is replaced after so many tasks
-  std::vector<std::byte> initializer;                 // an encoded call that each worker runs first; empty: none
+  std::string start_method;                          // "forkserver", "spawn" or "fork"
+  std::optional<std::uint64_t> max_tasks_per_child;  // a worker is replaced after so many tasks
+  std::vector<std::byte> initializer;                // an encoded call that each worker runs first; empty: none
 };
 
 class PLAIT_EXPORT ProcessPool : public RemoteBackend {

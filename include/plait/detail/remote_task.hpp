@@ -7,7 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <span>
+#include <string>
+#include <type_traits>
 #include <utility>
 
 #include "plait/detail/export.hpp"
@@ -45,11 +46,16 @@ class PLAIT_EXPORT RemoteTask {
   // The call's bytes until the task is settled, then the outcome's.
   [[nodiscard]] Message& message() noexcept { return message_; }
 
-  // Settles with an outcome that a worker wrote: an encoded value, or an encoded exception. False when callbacks
-  // are waiting that the caller must have run by run_callbacks() in a thread where that is allowed.
-  [[nodiscard]] virtual bool settle(Message outcome, bool is_error) noexcept = 0;
-  // Settles with an exception of this process.
-  [[nodiscard]] virtual bool fail(std::exception_ptr error) noexcept = 0;
+  // What the task is to be settled with: an outcome that a worker wrote (an encoded value or exception), or an
+  // exception of this process. To be followed by publish().
+  void stage_outcome(Message outcome, bool is_error) noexcept {
+    message_ = std::move(outcome);
+    outcome_is_error_ = is_error;
+  }
+  void stage_failure(std::exception_ptr error) noexcept { failure_ = std::move(error); }
+  // Settles the future with what was staged. False: callbacks are waiting, and the caller must see that
+  // run_callbacks() is called by a thread in which foreign code may run.
+  [[nodiscard]] virtual bool publish() noexcept = 0;
   virtual void run_callbacks() noexcept = 0;
 
   // What the task is called in an error: "is_prime (task 17)".
@@ -63,6 +69,7 @@ class PLAIT_EXPORT RemoteTask {
   ~RemoteTask() = default;
   Message message_;
   Ref<RemoteBackend> backend_;
+  std::exception_ptr failure_;
   bool outcome_is_error_ = false;
 
  private:
@@ -74,6 +81,9 @@ class PLAIT_EXPORT RemoteTask {
 template <class R>
 class RemoteResult final : public ResultState<R>, public RemoteTask {
  public:
+  using ResultState<R>::retain;
+  using ResultState<R>::release;
+
   template <class Call>
   RemoteResult(RemoteBackend& backend, const Call& call)
       : ResultState<R>(&backend), RemoteTask(backend, call.name(), call.code()) {}
@@ -86,14 +96,10 @@ class RemoteResult final : public ResultState<R>, public RemoteTask {
   }
 
   [[nodiscard]] FutureState& state() noexcept override { return *this; }
-  [[nodiscard]] bool settle(Message outcome, bool is_error) noexcept override {
-    message_ = std::move(outcome);
-    outcome_is_error_ = is_error;
-    return this->publish_encoded();
-  }
-  [[nodiscard]] bool fail(std::exception_ptr error) noexcept override {
+  [[nodiscard]] bool publish() noexcept override {
+    if (failure_ == nullptr) return this->publish_encoded();
     message_.reset();
-    return this->publish_exception(std::move(error));
+    return this->publish_exception(std::move(failure_));
   }
   void run_callbacks() noexcept override { FutureState::run_callbacks(); }
 
@@ -121,7 +127,8 @@ Ref<RemoteResult<typename Call::Result>> make_remote_task(RemoteBackend& backend
   try {
     task->encode(call);
   } catch (...) {
-    if (!task->fail(std::current_exception())) task->run_callbacks();
+    task->stage_failure(std::current_exception());
+    if (!task->publish()) task->run_callbacks();
   }
   return task;
 }

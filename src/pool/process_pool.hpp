@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+//
+// The process pool: gives encoded tasks to worker processes, brings their outcomes back, replaces workers that die.
+// docs/design/process-pool.md tells the whole mechanism; in short:
+//
+//  * submit puts a task into the lane of a worker with room, else at the end of `pending_`.
+//  * Outcomes are collected from the lanes by whoever is there: a thread that waits for a future (help), or the
+//    pool's own collector thread, which sleeps on the doorbell while nobody helps.
+//  * Who arms the doorbell looks at lanes, deaths and stop requests once more before anybody sleeps on it.
+//  * A dead worker's lane tells what became of each of its tasks: see shm/task_ring.hpp.
+//
+// Locks: `mutex_` guards the lanes' master ends, the queue and the workers; no user code runs and no future is
+// settled under it. `exits_mutex_` guards the list of deaths alone, so that the supervisor never waits for a pool
+// that is starting a worker.
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "os/spin.hpp"
+#include "plait/detail/process_pool.hpp"
+#include "pool/restart_limit.hpp"
+#include "pool/task_list.hpp"
+#include "pool/worker_block.hpp"
+#include "process/process.hpp"
+#include "shm/task_ring.hpp"
+
+namespace plait::pool {
+
+class Worker;
+
+// A worker process that ended, as the supervisor reports it.
+struct WorkerExit {
+  std::uint32_t owner = 0;
+  pid_t pid = 0;
+  process::ExitStatus status;
+};
+
+class ProcessPoolCore final : public detail::ProcessPool {
+ public:
+  explicit ProcessPoolCore(detail::ProcessPoolConfig config);
+  ProcessPoolCore(const ProcessPoolCore&) = delete;
+  ProcessPoolCore& operator=(const ProcessPoolCore&) = delete;
+  ~ProcessPoolCore();
+
+  void retain() noexcept override { references_.fetch_add(1, std::memory_order_relaxed); }
+  void release() noexcept override;
+
+  void post(detail::Ref<detail::RemoteTask> task) override;
+  void help(bool (*done)(const void*) noexcept, const void* context) noexcept override;
+  void shutdown(bool wait, bool cancel_futures) override;
+  void signal_workers(int number) override;
+
+  // The supervisor's report of a death; takes no lock that is held while a worker is started.
+  void report_exit(WorkerExit exit) noexcept;
+
+ private:
+  enum class Phase : std::uint8_t { open, closing, closed };
+
+  // Taking tasks; under mutex_.
+  void check_takes_tasks() const;
+  void feed();
+  [[nodiscard]] Worker* worker_with_room();
+  [[nodiscard]] Worker* try_start_worker();
+  Worker& start_worker();
+  void give(Worker& worker, detail::Ref<detail::RemoteTask> task);
+  static void send_quit(Worker& worker);
+
+  // Bringing outcomes back; under mutex_.
+  void collect(TaskList& settled);
+  bool collect_lane(Worker& worker, TaskList& settled);
+  void take_outcome(Worker& worker, TaskList& settled);
+  void adapt_depth(Worker& worker, std::uint64_t outcomes);
+  void rebalance();
+  void handle_exit(const WorkerExit& exit, TaskList& settled);
+  void fail_pending(const std::exception_ptr& cause, TaskList& settled);
+  void break_pool(const std::string& why, const std::exception_ptr& cause);
+
+  // Sleeping and waking; arm_bell and something_to_do under mutex_.
+  void stop_helping() noexcept;
+  void arm_bell() noexcept;
+  [[nodiscard]] bool something_to_do() noexcept;
+  void wake_collector() noexcept;
+
+  // The collector thread.
+  void start_collector();
+  void run_collector() noexcept;
+  bool collect_and_settle(bool may_run_callbacks) noexcept;
+  void settle(TaskList& settled, bool may_run_callbacks) noexcept;
+  bool handle_exits();
+  bool run_deferred_callbacks() noexcept;
+  bool close_when_idle();
+  [[nodiscard]] bool closed();
+  void sleep_until_something_happens() noexcept;
+
+  [[nodiscard]] bool inherited() const noexcept;  // a copy in a process that the host forked
+
+  const detail::ProcessPoolConfig config_;
+  const std::uint64_t generation_;
+  std::atomic<std::uint64_t> references_{1};
+  PoolBlock* block_;
+  detail::Message initializer_;  // the bytes that every worker runs first
+
+  std::mutex mutex_;
+  Phase phase_ = Phase::open;
+  TaskList pending_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  Worker* hot_ = nullptr;    // the worker that was busy last: its cache is warm and it may still spin
+  std::uint64_t depth_ = 2;  // how many tasks a lane may hold while others wait
+  bool lanes_full_ = false;  // no worker had room, and nothing was collected since
+  std::uint64_t task_number_ = 0;
+  RestartLimit restarts_;
+  std::exception_ptr broken_;       // why no task can run any more
+  std::exception_ptr start_error_;  // why the last worker could not be started
+  std::chrono::steady_clock::time_point next_start_;
+  bool bell_left_silent_ = false;  // nothing was in a lane when the last helper left: the next post arms
+  bool collector_started_ = false;
+
+  std::mutex exits_mutex_;
+  std::vector<WorkerExit> exits_;
+  std::atomic<bool> has_exits_{false};
+
+  std::mutex deferred_mutex_;
+  std::vector<detail::Ref<detail::RemoteTask>> deferred_;  // settled by helpers, their callbacks still to run
+  std::atomic<bool> has_deferred_{false};
+  std::atomic<bool> stop_requested_{false};
+
+  std::atomic<std::uint32_t> helpers_{0};
+  std::atomic<std::uint32_t> waits_for_helpers_{0};  // a futex word: the collector sleeps here while they collect
+  std::atomic<std::int64_t> help_budget_ns_{os::SpinBudget::most.count()};
+
+  std::mutex join_mutex_;
+  std::thread collector_;
+};
+
+}  // namespace plait::pool

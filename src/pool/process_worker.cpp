@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cxxabi.h>
+#include <stdio_ext.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+#include <exception>
+#include <iostream>
+#include <span>
+
+#include "os/kill_point.hpp"
+#include "os/spin.hpp"
+#include "plait/detail/wire/call.hpp"
+#include "plait/detail/wire/exception.hpp"
+#include "pool/worker_block.hpp"
+#include "shm/heap.hpp"
+
+namespace plait::pool {
+namespace {
+
+using shm::Content;
+using shm::Heap;
+using shm::Slot;
+
+// Where the outcome of one task goes: into its slot, or into a block of the heap that the slot names.
+class SlotOutcome final : public wire::Invocation {
+ public:
+  explicit SlotOutcome(Slot& slot) noexcept : slot_(slot) {}
+  SlotOutcome(const SlotOutcome&) = delete;
+  SlotOutcome& operator=(const SlotOutcome&) = delete;
+  ~SlotOutcome() { discard(); }
+
+  std::span<std::byte> result_space(std::size_t size) override {
+    discard();
+    size_ = size;
+    PLAIT_KILL_POINT("pool.outcome.sized");
+    if (size <= Slot::inline_capacity) return {slot_.bytes, size};
+    block_ = Heap::get().allocate(size);
+    return {static_cast<std::byte*>(block_), size};
+  }
+
+  void publish(Content content) noexcept {
+    PLAIT_KILL_POINT("pool.outcome.written");
+    slot_.content = content;
+    if (block_ == nullptr) {
+      slot_.inline_size = static_cast<std::uint8_t>(size_);
+      return;
+    }
+    slot_.inline_size = Slot::in_block;
+    slot_.block = {Heap::get().offset_of(block_), size_};
+    block_ = nullptr;
+  }
+
+ private:
+  void discard() noexcept {
+    Heap::get().deallocate(block_);
+    block_ = nullptr;
+  }
+
+  Slot& slot_;
+  void* block_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+void report(SlotOutcome& outcome, const std::exception_ptr& error) {
+  const auto put = [&outcome](const std::exception_ptr& what) {
+    const std::vector<std::byte> bytes = wire::encode_exception(what);
+    std::ranges::copy(bytes, outcome.result_space(bytes.size()).begin());
+    outcome.publish(Content::error);
+  };
+  try {
+    put(error);
+  } catch (...) {  // no room for the report itself, or a serializer of the exception threw: say that instead
+    put(std::current_exception());
+  }
+}
+
+void run_task(Slot& slot) {
+  // The outcome may be written over the call, so an inline call is moved aside. One copy of at most 120 bytes.
+  alignas(16) std::byte local[Slot::inline_capacity];
+  std::span<const std::byte> call;
+  if (slot.inline_size == Slot::in_block) {
+    call = {static_cast<const std::byte*>(Heap::get().at(slot.block.offset)), slot.block.size};
+  } else {
+    std::memcpy(local, slot.bytes, slot.inline_size);
+    call = {local, slot.inline_size};
+  }
+  SlotOutcome outcome(slot);
+  try {
+    wire::run_call(call, outcome);
+    outcome.publish(Content::value);
+  } catch (const abi::__forced_unwind&) {
+    throw;  // pthread_exit in a task: the worker is to end
+  } catch (...) {
+    report(outcome, std::current_exception());
+  }
+}
+
+void flush_output() noexcept {
+  if (__fpending(stdout) != 0) std::fflush(stdout);
+  try {
+    std::cout.flush();
+  } catch (...) {  // a stream set to throw: its error is the task's business, not ours
+  }
+}
+
+// Waits for a task: spins as long as that has paid lately, on one of the pool's seats, then sleeps.
+class TaskWaiter {
+ public:
+  TaskWaiter(WorkerBlock& block, shm::WorkerEnd& lane) noexcept : block_(block), lane_(lane) {}
+
+  Slot& next() {
+    for (;;) {
+      if (Slot* slot = lane_.try_claim()) return *slot;
+      flush_output();
+      if (Slot* slot = spin()) return *slot;
+      lane_.park();
+    }
+  }
+
+ private:
+  Slot* spin() noexcept {
+    if (!block_.pool->seats.take(block_.owner)) return nullptr;
+    PLAIT_KILL_POINT("pool.seat.taken");
+    Slot* slot = nullptr;
+    budget_.spin([&] { return (slot = lane_.try_claim()) != nullptr; });
+    block_.pool->seats.leave(block_.owner);
+    return slot;
+  }
+
+  WorkerBlock& block_;
+  shm::WorkerEnd& lane_;
+  os::SpinBudget budget_;
+};
+
+}  // namespace
+
+void worker_main(std::uint64_t block_offset) {
+  auto& block = *static_cast<WorkerBlock*>(Heap::get().at(block_offset));
+  shm::WorkerEnd lane(block.ring);
+  TaskWaiter waiter(block, lane);
+  for (;;) {
+    Slot& slot = waiter.next();
+    if (slot.content == Content::quit) return;
+    run_task(slot);
+    lane.finish(slot);
+  }
+}
+
+}  // namespace plait::pool

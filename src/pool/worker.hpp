@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+//
+// The pool's side of one worker process: its lane, and which task is where in it. Guarded by the pool's mutex.
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <new>
+#include <utility>
+
+#include "plait/detail/remote_task.hpp"
+#include "pool/task_list.hpp"
+#include "pool/worker_block.hpp"
+#include "process/process.hpp"
+#include "shm/heap.hpp"
+#include "shm/task_ring.hpp"
+
+namespace plait::pool {
+
+class Worker {
+ public:
+  using Task = detail::RemoteTask;
+  enum class Sent : std::uint8_t { nothing, task, initializer, quit };
+
+  // Throws OutOfSharedMemory.
+  Worker(PoolBlock& pool, shm::OwnerId owner)
+      : block_(new(shm::Heap::get().allocate(sizeof(WorkerBlock))) WorkerBlock), lane(block_->ring, owner) {
+    block_->pool = &pool;
+    block_->owner = owner;
+    block_->ring.bell = &pool.bell;
+  }
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+  // The process has ended, or was never started.
+  ~Worker() { shm::Heap::get().deallocate(block_); }
+
+  [[nodiscard]] shm::OwnerId owner() const noexcept { return block_->owner; }
+  [[nodiscard]] std::uint64_t argument() const noexcept { return shm::Heap::get().offset_of(block_); }
+  [[nodiscard]] bool idle() const noexcept { return lane.in_flight() == 0; }
+  // Takes tasks; `depth` bounds how many. A slot is kept for the order to quit.
+  [[nodiscard]] bool has_room(std::uint64_t depth) const noexcept {
+    return !retiring && lane.in_flight() < std::min(depth, shm::TaskRing::most_in_flight - 1);
+  }
+
+  // Puts bytes into the next slot and hands it over. `task` may be null: what was sent is not a task.
+  void send(Sent kind, Task* task, const detail::Message& call) noexcept {
+    shm::Slot& slot = lane.next();
+    slot.content = kind == Sent::quit ? shm::Content::quit : shm::Content::call;
+    if (call.block() != nullptr) {
+      slot.inline_size = shm::Slot::in_block;
+      slot.block = {shm::Heap::get().offset_of(call.block()), call.size()};
+    } else {
+      slot.inline_size = static_cast<std::uint8_t>(call.size());
+      const auto bytes = call.bytes();
+      std::copy(bytes.begin(), bytes.end(), slot.bytes);
+    }
+    sent(lane.next_position()) = {kind, task};
+    lane.publish();
+  }
+
+  struct Record {
+    Sent kind = Sent::nothing;
+    Task* task = nullptr;  // owned: one reference
+  };
+  [[nodiscard]] Record& sent(std::uint64_t position) noexcept { return records_[position % shm::TaskRing::capacity]; }
+  // The task at `position`, which is no longer this worker's.
+  detail::Ref<Task> take(std::uint64_t position) noexcept {
+    Record& record = sent(position);
+    record.kind = Sent::nothing;
+    return detail::Ref<Task>::adopt(std::exchange(record.task, nullptr));
+  }
+
+ private:
+  WorkerBlock* block_;
+
+ public:
+  shm::MasterEnd lane;
+  std::shared_ptr<process::Child> child;
+  std::uint64_t given = 0;      // tasks sent, for max_tasks_per_child
+  std::uint64_t completed = 0;  // outcomes collected
+  bool retiring = false;        // told to quit, or being killed
+  std::chrono::steady_clock::time_point last_collected = std::chrono::steady_clock::now();
+
+ private:
+  std::array<Record, shm::TaskRing::capacity> records_{};
+};
+
+}  // namespace plait::pool
