@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Python peers, all workloads: subjects.py WORKLOAD SUBJECT ARGUMENT… prints one line of JSON like the C++ ones."""
+
+import json
+import multiprocessing
+import os
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import tasks  # noqa: E402
+
+
+def check(right, what):
+    if not right:
+        sys.exit(f"wrong result: {what}")
+
+
+def make_executor(subject, workers=2):
+    if subject == "loky":
+        from joblib.externals.loky import get_reusable_executor
+
+        return get_reusable_executor(max_workers=workers)
+    return {"python": ProcessPoolExecutor, "python-threads": ThreadPoolExecutor}[subject](workers)
+
+
+def process_map(subject, count, chunksize):
+    if subject == "python-pool":
+        pool = multiprocessing.Pool(2)
+        pool.map(tasks.same, range(4), chunksize=1)
+        start = time.perf_counter()
+        values = pool.map(tasks.same, range(count), chunksize=chunksize)
+    else:
+        pool = make_executor(subject)
+        list(pool.map(tasks.same, range(4)))
+        start = time.perf_counter()
+        values = list(pool.map(tasks.same, range(count), chunksize=chunksize))
+    check(values == list(range(count)), "the values of map")
+    return (time.perf_counter() - start) / count * 1e9
+
+
+def roundtrip(subject, count):
+    executor = make_executor(subject)
+    for i in range(10):
+        executor.submit(tasks.same, i).result()
+    start = time.perf_counter()
+    for i in range(count):
+        check(executor.submit(tasks.same, i).result() == i, "a result")
+    return (time.perf_counter() - start) / count * 1e9
+
+
+def submit(subject, count, _futures=1):
+    executor = make_executor(subject)
+    executor.submit(tasks.same, 0).result()
+    start = time.perf_counter()
+    futures = [executor.submit(tasks.same, i) for i in range(count)]
+    check(sum(future.result() for future in futures) == count * (count - 1) // 2, "sum of the results")
+    return (time.perf_counter() - start) / count * 1e9
+
+
+def payload(subject, direction, size, count):
+    executor = make_executor(subject, 1)
+    data = tasks.give(size)
+    executor.submit(tasks.give, size).result()
+    start = time.perf_counter()
+    for _ in range(count):
+        if direction == "argument":
+            check(executor.submit(tasks.probe, data).result() == size, "size of the argument")
+        else:
+            check(len(executor.submit(tasks.give, size).result()) == size, "size of the result")
+    return size * count / (time.perf_counter() - start) / 1e9
+
+
+def worker_start(subject, count):
+    context = multiprocessing.get_context(subject.removeprefix("python-"))
+
+    def run():
+        process = context.Process(target=tasks.same, args=(1,))
+        process.start()
+        process.join()
+        check(process.exitcode == 0, "exit code")
+
+    run()
+    start = time.perf_counter()
+    for _ in range(count):
+        run()
+    return (time.perf_counter() - start) / count * 1e6
+
+
+def wait_for_measuring(worker=0):
+    """The rest is done by bench/probe.py, from outside, until it closes our standard input."""
+    print(json.dumps({"ready": worker}), flush=True)
+    sys.stdin.read()
+
+
+def worker_memory(subject):
+    context = multiprocessing.get_context(subject.removeprefix("python-"))
+    with ProcessPoolExecutor(1, mp_context=context) as executor:
+        wait_for_measuring(executor.submit(os.getpid).result())
+
+
+def idle(subject):
+    with make_executor(subject) as executor:
+        check(list(executor.map(tasks.same, range(100))) == list(range(100)), "the values of map")
+        wait_for_measuring()
+
+
+def primes(subject, numbers_file):
+    with open(numbers_file) as file:
+        numbers = [int(line) for line in file]
+    start = time.perf_counter()
+    with make_executor(subject, 16) as executor:
+        check(sum(executor.map(tasks.is_prime, numbers)) == 60, "number of primes")
+    return time.perf_counter() - start
+
+
+def fib(subject, first, last):
+    calls = 0
+    start = time.perf_counter()
+    with make_executor(subject, 3) as executor:
+        for future in as_completed([executor.submit(tasks.fib, n) for n in range(first, last + 1)]):
+            calls += 2 * future.result() - 1
+    return (time.perf_counter() - start) / calls * 1e9
+
+
+WORKLOADS = {
+    "process-map": process_map,
+    "process-map-chunked": process_map,
+    "process-roundtrip": roundtrip,
+    "process-submit": submit,
+    "process-payload": payload,
+    "thread-submit": submit,
+    "thread-roundtrip": roundtrip,
+    "worker-start": worker_start,
+    "worker-memory": worker_memory,
+    "idle": idle,
+    "primes": primes,
+    "fib": fib,
+}
+
+if __name__ == "__main__":
+    workload, subject, *arguments = sys.argv[1:]
+    arguments = [int(text) if text.isdigit() else text for text in arguments]
+    value = WORKLOADS[workload](subject, *arguments)
+    if value is not None:
+        print(json.dumps({"value": value}))

@@ -1,0 +1,296 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is measured: the workloads, the subjects of each with their command lines, and the targets.
+
+Slow peers get fewer tasks; all figures are per task.
+"""
+
+import os
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+CORES = len(os.sched_getaffinity(0))
+PYTHON = "/usr/bin/python3" if Path("/usr/bin/python3").exists() else sys.executable
+MILLION = 1_000_000
+
+
+@dataclass
+class Target:
+    """plait against another subject of the case, as the issue asks for it; `other` None: an absolute bound."""
+
+    factor: float
+    other: str | None
+    kind: str  # "at most": value <= factor * other's; "faster": other's / value >= factor (for rates value / other's)
+
+
+@dataclass
+class Case:
+    """One row of a workload: what is run, in which unit."""
+
+    params: str
+    unit: str
+    subjects: dict[str, list[str]]  # name -> command; names that begin with "plait" are ours
+    targets: list[Target] = field(default_factory=list)
+    rate: bool = False  # more is better
+    probe: str | None = None  # what bench/probe.py measures from outside, instead of what the subject says
+    together: bool = False  # the runs do not disturb each other
+
+
+@dataclass
+class Workload:
+    id: str
+    title: str
+    cases: list[Case]
+
+
+def at_most(factor, other=None):
+    return Target(factor, other, "at most")
+
+
+def faster(factor, other):
+    return Target(factor, other, "faster")
+
+
+def workloads(binaries):
+    """All workloads, with programs from the folder `binaries` (the build's bench/)."""
+
+    def cpp(program, *arguments):
+        return [str(binaries / program), *map(str, arguments)]
+
+    def python(workload, subject, *arguments):
+        return [PYTHON, str(HERE / "support" / "subjects.py"), workload, subject, *map(str, arguments)]
+
+    def pythons(workload, subjects, *arguments):
+        return {subject: python(workload, subject, *arguments) for subject in subjects}
+
+    numbers = HERE / "primes" / "numbers.txt"
+    default_chunk = MILLION // 8  # multiprocessing.Pool's default for a million tasks on 2 workers
+
+    def payload(direction, size, label, count, python_count):
+        return Case(
+            f"{label} as {direction}",
+            "GB/s",
+            {
+                "plait": cpp("process-payload/plait", direction, size, count),
+                "raw": cpp("process-payload/raw", size, count * 4),
+                **pythons("process-payload", ["python", "loky"], direction, size, python_count),
+            },
+            [faster(0.5, "raw")],
+            rate=True,
+        )
+
+    def thread_submit(label, futures, python_subjects):
+        return Case(
+            label,
+            "ns per task",
+            {
+                "plait": cpp("thread-submit/plait", MILLION, futures),
+                "raw": cpp("process-map/raw", MILLION),
+                "asio": cpp("thread-submit/asio", MILLION, futures),
+                "tbb": cpp("thread-submit/tbb", MILLION, futures),
+                **python_subjects,
+            },
+            [at_most(0.6, "asio"), at_most(0.6, "tbb")],
+        )
+
+    def idle(label, unit, probe):
+        return Case(
+            label,
+            unit,
+            {"plait": cpp("idle/plait"), **pythons("idle", ["python"])},
+            [at_most(0)],
+            probe=probe,
+            together=True,
+        )
+
+    return [
+        Workload(
+            "process-map",
+            "no-op tasks by map, chunksize 1, 2 process workers",
+            [
+                Case(
+                    "chunksize 1",
+                    "ns per task",
+                    {
+                        "plait": cpp("process-map/plait", MILLION, 1),
+                        "raw": cpp("process-map/raw", MILLION),
+                        "raw-echo": cpp("process-map/raw-echo", MILLION),
+                        "python-pool": python("process-map", "python-pool", 50_000, 1),
+                        **pythons("process-map", ["python", "loky"], 10_000, 1),
+                    },
+                    [at_most(8, "raw"), faster(30, "python-pool"), faster(200, "python"), faster(200, "loky")],
+                )
+            ],
+        ),
+        Workload(
+            "process-map-chunked",
+            "the same, in the chunks that Python's Pool makes by default",
+            [
+                Case(
+                    f"chunksize {default_chunk}",
+                    "ns per task",
+                    {
+                        "plait": cpp("process-map/plait", MILLION, default_chunk),
+                        "raw": cpp("process-map/raw", MILLION),
+                        **pythons(
+                            "process-map-chunked", ["python-pool", "python", "loky"], MILLION, default_chunk
+                        ),
+                    },
+                    [faster(4, "python-pool")],
+                )
+            ],
+        ),
+        Workload(
+            "process-roundtrip",
+            "submit(f, x).result(), warm pool of 2 processes",
+            [
+                Case(
+                    "one at a time",
+                    "ns per task",
+                    {
+                        "plait": cpp("process-roundtrip/plait", 200_000),
+                        "raw": cpp("process-roundtrip/raw", 200_000),
+                        **pythons("process-roundtrip", ["python", "loky"], 3_000),
+                        "asio": cpp("thread-roundtrip/asio", 20_000),
+                        "python-threads": python("thread-roundtrip", "python-threads", 10_000),
+                    },
+                    [at_most(4, "raw"), faster(50, "python"), faster(1, "asio")],
+                )
+            ],
+        ),
+        Workload(
+            "process-submit",
+            "submit all, then every result(), 2 process workers",
+            [
+                Case(
+                    "one future per task",
+                    "ns per task",
+                    {
+                        "plait": cpp("process-submit/plait", MILLION),
+                        "raw": cpp("process-map/raw", MILLION),
+                        **pythons("process-submit", ["python", "loky"], 10_000),
+                    },
+                    [faster(100, "python")],
+                )
+            ],
+        ),
+        Workload(
+            "process-payload",
+            "a std::vector<double> to a process worker, or from it; Python: bytes",
+            [
+                payload("argument", 64 << 20, "64 MiB", 10, 3),
+                payload("result", 64 << 20, "64 MiB", 10, 3),
+                payload("argument", 64 << 10, "64 KiB", 5_000, 1_000),
+                payload("result", 64 << 10, "64 KiB", 5_000, 1_000),
+            ],
+        ),
+        Workload(
+            "thread-submit",
+            "submit from one thread to a pool of 2",
+            [
+                thread_submit(
+                    "with futures",
+                    1,
+                    {
+                        "std": cpp("thread-submit/std", 10_000),
+                        **pythons("thread-submit", ["python-threads"], 20_000),
+                    },
+                ),
+                thread_submit("fire and forget", 0, {}),
+            ],
+        ),
+        Workload(
+            "thread-roundtrip",
+            "submit(f).result() on a pool of 2 threads",
+            [
+                Case(
+                    "one at a time",
+                    "ns per task",
+                    {
+                        "plait": cpp("thread-roundtrip/plait", 200_000),
+                        "raw": cpp("process-roundtrip/raw", 200_000),
+                        "asio": cpp("thread-roundtrip/asio", 20_000),
+                        "tbb": cpp("thread-roundtrip/tbb", 200_000),
+                        "std": cpp("thread-roundtrip/std", 5_000),
+                        **pythons("thread-roundtrip", ["python-threads"], 10_000),
+                    },
+                    [faster(1, other) for other in ("asio", "tbb", "std")],
+                )
+            ],
+        ),
+        Workload(
+            "worker-start",
+            "one worker, from its start to its end; raw: fork and wait; Python: one Process",
+            [
+                Case(
+                    "forkserver",
+                    "µs",
+                    {
+                        "plait": cpp("worker-start/plait", 200),
+                        "raw": cpp("worker-start/raw", 1_000),
+                        "python-fork": python("worker-start", "python-fork", 100),
+                        "python-forkserver": python("worker-start", "python-forkserver", 20),
+                        "python-spawn": python("worker-start", "python-spawn", 5),
+                    },
+                    [at_most(2, "raw")],
+                ),
+                Case(
+                    "private memory of an idle worker",
+                    "KiB",
+                    {
+                        "plait": cpp("worker-start/plait-memory"),
+                        **pythons("worker-memory", ["python-fork", "python-forkserver", "python-spawn"]),
+                    },
+                    [at_most(512)],
+                    probe="private",
+                ),
+            ],
+        ),
+        Workload(
+            "idle",
+            "a pool of 2 processes, idle for 10 s, from 0.1 s after its last task",
+            [
+                idle("CPU time", "ms", "cpu"),
+                idle("wake-ups", "wake-ups", "wakeups"),
+            ],
+        ),
+        Workload(
+            "primes",
+            f"the tutorial's 65 primes on 16 workers, {CORES} cores",
+            [
+                Case(
+                    "65 numbers",
+                    "s",
+                    {
+                        "plait": cpp("primes/plait", numbers),
+                        "plait-threads": cpp("primes/plait-threads", numbers),
+                        "serial": cpp("primes/serial", numbers),
+                        "std": cpp("primes/std", numbers),
+                        "tbb": cpp("primes/tbb", numbers),
+                        **pythons("primes", ["python", "python-threads"], numbers),
+                    },
+                    [faster(0.95 * CORES, "serial")],
+                )
+            ],
+        ),
+        Workload(
+            "fib",
+            f"fib(25) to fib(39) by as_completed on 3 workers, {CORES} cores; Python: fib(20) to fib(30)",
+            [
+                Case(
+                    "one call of fib",
+                    "ns",
+                    {
+                        "plait": cpp("fib/plait", 25, 39),
+                        "plait-threads": cpp("fib/plait-threads", 25, 39),
+                        "serial": cpp("fib/serial", 25, 39),
+                        "std": cpp("fib/std", 25, 39),
+                        "tbb": cpp("fib/tbb", 25, 39),
+                        **pythons("fib", ["python", "python-threads"], 20, 30),
+                    },
+                    [faster(0.95 * CORES, "serial")],
+                )
+            ],
+        ),
+    ]
