@@ -55,6 +55,10 @@ consteval bool require_value() {
     static_assert(!sizeof(T),
                   "plait: a std::function cannot be sent to another process, for it does not show what is in it; "
                   "pass the function itself, a lambda without captures, or plait::partial(f, x)");
+  } else if constexpr (std::is_bind_expression_v<T>) {
+    static_assert(!sizeof(T),
+                  "plait: a std::bind cannot be sent to another process; use plait::partial(f, x), or a lambda without "
+                  "captures if the order of the arguments is to change");
   } else if constexpr (is_lambda<T>()) {
     static_assert(!sizeof(T),
                   "plait: this callable captures variables, which cannot be sent to another process; pass them as "
@@ -75,8 +79,13 @@ consteval bool require_value() {
     } else {
       return require_value<typename T::element_type, Seen..., T>();
     }
+  } else if constexpr (kind_of<T> == Kind::none && PlainAggregate<T>) {
+    static_assert(
+        !sizeof(T),
+        "plait: an aggregate with a C array as member has no serializer of its own; use std::array, or give it "
+        "`template <class A> void serialize(A& ar) { ar(...); }` with all its members");
   } else if constexpr (kind_of<T> == Kind::none) {
-    static_assert(kind_of<T> != Kind::none,
+    static_assert(!sizeof(T),
                   "plait: this type has no serializer; make it an aggregate, or give it `template <class A> void "
                   "serialize(A& ar) { ar(...); }` with all its members");
   } else {
@@ -94,6 +103,11 @@ consteval bool require_argument() {
     static_assert(!sizeof(std::decay_t<P>),
                   "plait: this function takes a non-const reference, but what it changes stays in the other process; "
                   "take it by value or by const reference, and return the result");
+    return false;
+  } else if constexpr (std::is_abstract_v<std::remove_cvref_t<P>>) {
+    static_assert(!std::is_abstract_v<std::remove_cvref_t<P>>,
+                  "plait: a parameter of an abstract class cannot be received, for there are no objects of it; make it "
+                  "a template, or take a std::variant of the classes");
     return false;
   } else if constexpr (!std::is_convertible_v<Arg, std::remove_cvref_t<P>>) {
     static_assert(std::is_convertible_v<Arg, std::remove_cvref_t<P>>,

@@ -112,8 +112,8 @@ const void* code_of(const F& f) noexcept {
     return reinterpret_cast<const void*>(f);
   } else if constexpr (kind_of<F> == Kind::member) {
     return Codec<F>::address(f);
-  } else if constexpr (requires { f.plait_callable(); }) {
-    return code_of(f.plait_callable());
+  } else if constexpr (kind_of<F> == Kind::partial) {
+    return code_of(f.func());
   } else {
     return nullptr;
   }

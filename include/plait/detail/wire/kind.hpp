@@ -50,6 +50,7 @@ enum class Kind {
   sequence,     // what has emplace_back: std::list, std::deque, …
   forward,      // what has insert_after: std::forward_list
   associative,  // what has a key_type: std::map, std::unordered_multiset, …
+  partial,      // plait::partial(…)
   stateless,    // empty classes: lambdas without captures, std::plus<>
   aggregate,    // structs, field by field
 };
@@ -150,6 +151,42 @@ template <class T>
 concept PlainAggregate =
     std::is_aggregate_v<T> && !std::is_union_v<T> && !std::is_polymorphic_v<T> && !requires { T{AnyBaseOf<T>{}}; };
 
+// Stands for any initializer of a field.
+template <std::size_t>
+struct AnyField {
+  template <class T>
+  operator T() const;
+};
+
+// Stands for an element of an array of scalars. (Not of classes: trying those would instantiate constructors.)
+struct AnyScalar {
+  template <class T>
+    requires std::is_scalar_v<T>
+  operator T() const;
+};
+
+// T has a C array at field i, which PFR takes for several fields: {x, y} initializes it, but then there are fewer
+// initializers than PFR counts.
+template <class T, std::size_t... before, std::size_t... after>
+consteval bool has_array_at(std::index_sequence<before...>, std::index_sequence<after...>) {
+  return requires {
+    T{AnyField<before>()..., {AnyScalar(), AnyScalar()}};
+  } && !requires {
+    T{AnyField<before>()..., {AnyScalar(), AnyScalar()}, AnyField<after>()...};
+  };
+}
+template <class T>
+consteval bool has_array_member() {
+  constexpr std::size_t count = boost::pfr::tuple_size_v<T>;
+  return []<std::size_t... i>(std::index_sequence<i...>) {
+    if constexpr (requires { T{AnyField<i>()...}; }) {
+      return (has_array_at<T>(std::make_index_sequence<i>(), std::make_index_sequence<count - i - 1>()) || ...);
+    } else {
+      return false;
+    }
+  }(std::make_index_sequence<count>());
+}
+
 template <class T>
 concept Stateless = std::is_empty_v<T> && (std::is_default_constructible_v<T> || std::is_trivially_copyable_v<T>);
 
@@ -163,7 +200,7 @@ consteval Kind find_kind() {
     return std::is_function_v<std::remove_pointer_t<T>> ? Kind::function : Kind::none;
   } else if constexpr (std_kind<T> != Kind::none) {
     return std_kind<T>;
-  } else if constexpr (!std::is_class_v<T>) {
+  } else if constexpr (!std::is_class_v<T> || std::is_abstract_v<T>) {
     return Kind::none;
   } else if constexpr (HasSerialize<T>) {
     return Kind::serialize;
@@ -186,7 +223,7 @@ consteval Kind find_kind() {
   } else if constexpr (Stateless<T>) {
     return Kind::stateless;
   } else if constexpr (PlainAggregate<T>) {
-    return Kind::aggregate;
+    return has_array_member<T>() ? Kind::none : Kind::aggregate;
   } else {
     return Kind::none;
   }
