@@ -19,12 +19,13 @@ inline void cpu_relax() noexcept {
 #endif
 }
 
-// How long its owner may spin. Grows while spinning finds what it waits for, shrinks while it does not: a budget
-// that never pays ends at `least`. Not thread-safe.
+// How long its owner may spin. Grows while spinning finds what it waits for, shrinks while it does not, so that a wait
+// that never pays costs `least`. Not thread-safe.
 class SpinBudget {
  public:
+  using Clock = std::chrono::steady_clock;
   using duration = std::chrono::nanoseconds;
-  static constexpr duration least{20'000};
+  static constexpr duration least{5'000};
   static constexpr duration most{50'000};
 
   explicit SpinBudget(duration budget = most) noexcept : budget_(std::clamp(budget, least, most)) {}
@@ -35,8 +36,9 @@ class SpinBudget {
   template <class Found>
   bool spin(Found found) {
     constexpr int looks_per_round = 32;
-    const auto end = std::chrono::steady_clock::now() + budget_;
-    do {
+    constexpr int rounds_per_yield = 8;
+    const auto end = Clock::now() + budget_;
+    for (int round = 1;; ++round) {
       for (int look = 0; look < looks_per_round; ++look) {
         if (found()) {
           budget_ = std::min(budget_ * 2, most);
@@ -44,10 +46,17 @@ class SpinBudget {
         }
         cpu_relax();
       }
-      sched_yield();
-    } while (std::chrono::steady_clock::now() < end);
+      if (Clock::now() >= end) break;
+      if (round % rounds_per_yield == 0) sched_yield();
+    }
     budget_ = std::max(budget_ / 2, least);
     return false;
+  }
+
+  // Spinning had not found it, sleeping did, `wait` after the spin began: if that was short, counting the price of the
+  // wake-up in, then spinning longer would have been better.
+  void woke_after(duration wait) noexcept {
+    if (wait < 4 * most) budget_ = most;
   }
 
  private:

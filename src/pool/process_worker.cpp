@@ -112,11 +112,16 @@ class TaskWaiter {
   TaskWaiter(WorkerBlock& block, shm::WorkerEnd& lane) noexcept : block_(block), lane_(lane) {}
 
   Slot& next() {
+    if (Slot* slot = lane_.try_claim()) return *slot;
+    flush_output();
+    const auto begin = os::SpinBudget::Clock::now();
+    if (Slot* slot = spin()) return *slot;
     for (;;) {
-      if (Slot* slot = lane_.try_claim()) return *slot;
-      flush_output();
-      if (Slot* slot = spin()) return *slot;
       lane_.park();
+      if (Slot* slot = lane_.try_claim()) {
+        budget_.woke_after(os::SpinBudget::Clock::now() - begin);
+        return *slot;
+      }
     }
   }
 

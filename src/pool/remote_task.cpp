@@ -1,28 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plait/detail/remote_task.hpp"
 
-#include <cxxabi.h>
-#include <dlfcn.h>
-
 #include <algorithm>
-#include <cstdlib>
-#include <memory>
 
-#include "plait/detail/message.hpp"
 #include "shm/heap.hpp"
+#include "wire/symbols.hpp"
 
 namespace plait::detail {
-namespace {
-
-std::string demangled(const char* symbol) {
-  int status = 0;
-  const std::unique_ptr<char, decltype(&std::free)> name(abi::__cxa_demangle(symbol, nullptr, nullptr, &status),
-                                                         &std::free);
-  return status == 0 ? name.get() : symbol;
-}
-
-}  // namespace
-
 void* Message::allocate(std::size_t size) { return shm::Heap::get().allocate(size); }
 
 void Message::deallocate(void* block) noexcept { shm::Heap::get().deallocate(block); }
@@ -40,11 +24,12 @@ void Message::take(Message& other) noexcept {
 }
 
 std::string RemoteTask::describe() const {
-  std::string name = name_;
-  Dl_info symbol{};
-  if (code_ != nullptr && dladdr(code_, &symbol) != 0 && symbol.dli_sname != nullptr && symbol.dli_saddr == code_) {
-    name = demangled(symbol.dli_sname);
+  std::string name;
+  try {
+    if (code_ != nullptr) name = wire::function_name(wire::locate_code(code_));
+  } catch (const Error&) {  // code of no module: its type has to do
   }
+  if (name.empty()) name = name_;
   return name + " (task " + std::to_string(number) + ")";
 }
 

@@ -31,7 +31,11 @@ class TaskQueue {
     }
   }
 
-  void push(detail::Ref<Task> task) noexcept { push_link(task.detach()); }
+  // Adds a reference of its own.
+  void push(Task& task) noexcept {
+    task.retain();
+    push_link(&task);
+  }
 
   // The oldest task; nullptr: there is none, or its push is not complete.
   detail::Ref<Task> pop() noexcept {
