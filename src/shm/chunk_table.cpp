@@ -76,7 +76,7 @@ std::uint32_t ChunkTable::claim_small(OwnerId self, SizeClass size_class) noexce
   }
   const auto limit = static_cast<std::uint32_t>(std::size_t{pages} * page_size / geometry.size);
   entry(chunk).limit.store(std::min(limit, geometry.count), std::memory_order_relaxed);
-  entry(chunk).full.store(0, std::memory_order_relaxed);
+  entry(chunk).seems_full.store(0, std::memory_order_relaxed);
   PLAIT_KILL_POINT("heap.small.prepared");
   entry(chunk).set(ChunkWord::small(self, size_class));
   PLAIT_KILL_POINT("heap.small.claimed");
@@ -89,7 +89,7 @@ std::uint32_t ChunkTable::claim_large(OwnerId self, std::size_t size) noexcept {
   const std::uint32_t head = claim_pages(self, pages);
   if (head == no_chunk) return no_chunk;
 
-  const ChunkWord run = ChunkWord::closing(self, pages);
+  const ChunkWord run = ChunkWord::large(self, pages);
   const std::uint32_t chunks = run.run_chunks();
   for (std::uint32_t number = 0; number < chunks; ++number) {
     const std::size_t has = std::size_t{entry(head + number).load().claimed_pages()} * page_size;
@@ -102,14 +102,13 @@ std::uint32_t ChunkTable::claim_large(OwnerId self, std::size_t size) noexcept {
       return no_chunk;
     }
   }
+  // The head comes first: a tail whose head does not name us would be nobody's after our death.
   entry(head).set(run);
-  PLAIT_KILL_POINT("heap.run.head");
   for (std::uint32_t number = 1; number < chunks; ++number) {
+    PLAIT_KILL_POINT("heap.run.marking");
     entry(head + number).set(ChunkWord::tail(head));
-    PLAIT_KILL_POINT("heap.run.tail");
   }
-  entry(head).set(ChunkWord::large(self, pages));
-  PLAIT_KILL_POINT("heap.run.large");
+  PLAIT_KILL_POINT("heap.run.marked");
   return head;
 }
 
@@ -133,17 +132,23 @@ void ChunkTable::free_chunk(std::uint32_t chunk, ChunkWord word, OwnerId self) n
 
 void ChunkTable::free_run(std::uint32_t head, ChunkWord word, OwnerId self) noexcept {
   // The tails name the head, and nobody else's tails do as long as the head is not free: the head comes last, so that
-  // whoever takes over from us after our death knows which chunks are still to be freed.
+  // whoever takes over from us after our death knows which chunks are still to be freed, and touches no others.
   const ChunkWord closing = ChunkWord::closing(self, word.run_pages());
   const std::uint32_t chunks = closing.run_chunks();
   if (chunks > chunk_count_ - head || !entry(head).exchange(word, closing)) return;
   PLAIT_KILL_POINT("heap.run.closing");
   const bool keep = may_keep(closing.run_pages());
-  if (!keep) release(head, chunks);
-  for (std::uint32_t number = 1; number < chunks; ++number) {
-    PLAIT_KILL_POINT("heap.run.freeing");
-    entry(head + number).exchange(ChunkWord::tail(head), ChunkWord::free(keep ? closing.pages_in(number) : 0));
+  for (std::uint32_t number = 1; number < chunks;) {
+    std::uint32_t end = number;
+    while (end < chunks && entry(head + end).load() == ChunkWord::tail(head)) ++end;
+    if (!keep && end > number) release(head + number, end - number);
+    for (; number < end; ++number) {
+      PLAIT_KILL_POINT("heap.run.freeing");
+      entry(head + number).set(ChunkWord::free(keep ? closing.pages_in(number) : 0));
+    }
+    ++number;  // was freed before, and may be somebody's by now
   }
+  if (!keep) release(head, 1);
   PLAIT_KILL_POINT("heap.run.freed");
   // relaxed, here and below: where to look first is only a hint
   if (head < cursor_.load(std::memory_order_relaxed)) cursor_.store(head, std::memory_order_relaxed);

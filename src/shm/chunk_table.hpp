@@ -7,7 +7,7 @@
 //
 //   free ──claim──▶ claimed ──▶ small ────────────────────▶ free       blocks of one size class (heap_arena.hpp)
 //                      │
-//                      └──▶ closing ──▶ large ──▶ closing ──▶ free     a run: head as shown, the rest `tail`
+//                      └──▶ large ──▶ closing ──────────▶ free       a run: its head as shown, the rest `tail`
 //
 // A free chunk remembers how many of its pages are reserved, and is preferred to one without.
 // docs/design/shared-heap.md has the invariants and the proof.
@@ -45,7 +45,7 @@ class ChunkWord {
   static constexpr ChunkWord large(OwnerId owner, std::uint64_t pages) noexcept {
     return make(Kind::large, owner, pages - 1);
   }
-  // A run that its owner is putting together or taking apart.
+  // A run that its owner is freeing.
   static constexpr ChunkWord closing(OwnerId owner, std::uint64_t pages) noexcept {
     return make(Kind::closing, owner, pages - 1);
   }
@@ -86,8 +86,8 @@ class ChunkWord {
 // One chunk in the table. Shared memory; all zero is a free chunk without pages.
 struct ChunkEntry {
   std::atomic<std::uint64_t> word;
-  std::atomic<std::uint32_t> full;   // small: no block is free, as far as the owner knows; a hint that frees reset
-  std::atomic<std::uint32_t> limit;  // small: the blocks below it have pages; written by the owner only
+  std::atomic<std::uint32_t> seems_full;  // small: no block is free, as far as the owner knows; frees reset it
+  std::atomic<std::uint32_t> limit;       // small: the blocks below it have pages; written by the owner only
 
   // acquire: pairs with the releases of exchange() and set(), so that what the word speaks of is there
   [[nodiscard]] ChunkWord load() const noexcept { return ChunkWord(word.load(std::memory_order_acquire)); }

@@ -6,22 +6,15 @@
 #include <string>
 #include <system_error>
 
+#include "os/sanitizer.hpp"
 #include "os/shared_file.hpp"
 #include "shm/heap_arena.hpp"
 
 namespace plait::shm {
 namespace {
 
-#if defined(__SANITIZE_THREAD__)
-constexpr bool under_tsan = true;
-#elif defined(__has_feature)
-constexpr bool under_tsan = __has_feature(thread_sanitizer);
-#else
-constexpr bool under_tsan = false;
-#endif
-
 // TSan shadows every byte, and has its own idea of the address space.
-constexpr std::size_t preferred_size = under_tsan ? std::size_t{1} << 30 : std::size_t{1} << 40;
+constexpr std::size_t preferred_size = os::under_thread_sanitizer ? std::size_t{1} << 30 : std::size_t{1} << 40;
 
 struct Mapping {
   int fd = -1;
@@ -34,7 +27,7 @@ std::byte* map_far_away(int fd, std::size_t size) noexcept {
   constexpr std::uintptr_t first = 0x2000'0000'0000;
   constexpr std::uintptr_t stride = std::uintptr_t{1} << 40;
   constexpr int attempts = 16;
-  for (int i = 0; i < attempts && !under_tsan; ++i) {
+  for (int i = 0; i < attempts && !os::under_thread_sanitizer; ++i) {
     void* const hint = reinterpret_cast<void*>(first + static_cast<unsigned>(i) * stride);
     if (void* const base = os::map_shared_file(fd, size, hint)) return static_cast<std::byte*>(base);
     if (errno != EEXIST) break;

@@ -101,15 +101,15 @@ bool HeapArena::refill(Bin& bin, SizeClass size_class) noexcept {
   std::uint32_t chunk = first;
   do {
     ChunkEntry& entry = chunks_.entry(chunk);
-    // A `full` that a free resets a moment later is no loss: that block is found at the next round.
-    if (entry.full.load(std::memory_order_relaxed) == 0) {
+    // A `seems_full` that a free resets a moment later is no loss: that block is found at the next round.
+    if (entry.seems_full.load(std::memory_order_relaxed) == 0) {
       if (take_word(bin, chunk, size_class, chunk == first ? bin.word.load(std::memory_order_relaxed) : 0)) return true;
       if (grow(chunk, size_class) && take_word(bin, chunk, size_class, 0)) return true;
-      // No lost free (model: tests/model/heap_free.pml): we set `full` and then look, they clear the bit and then
-      // look at `full`, all seq_cst; so we see their bit or they see our flag.
-      entry.full.store(1, std::memory_order_seq_cst);
+      // No lost free (model: tests/model/heap_free.pml): we set `seems_full` and then look, they clear the bit and then
+      // look at `seems_full`, all seq_cst; so we see their bit or they see our flag.
+      entry.seems_full.store(1, std::memory_order_seq_cst);
       if (take_word(bin, chunk, size_class, 0)) {
-        entry.full.store(0, std::memory_order_relaxed);
+        entry.seems_full.store(0, std::memory_order_relaxed);
         return true;
       }
     }
@@ -185,9 +185,9 @@ void HeapArena::deallocate(Offset offset) noexcept {
   const std::uint64_t before = word.live.fetch_and(~place.bit(), std::memory_order_seq_cst);
   PLAIT_KILL_POINT("heap.block.freed");
   if ((before & place.bit()) == 0) return;  // was free already
-  // From here on the chunk may be somebody else's: a reset `full` is a hint that harms nobody.
+  // From here on the chunk may be somebody else's: a reset `seems_full` is a hint that harms nobody.
   ChunkEntry& entry = chunks_.entry(place.chunk);
-  if (entry.full.load(std::memory_order_seq_cst) != 0) entry.full.store(0, std::memory_order_relaxed);
+  if (entry.seems_full.load(std::memory_order_seq_cst) != 0) entry.seems_full.store(0, std::memory_order_relaxed);
 
   if (place.owner != self()) return;
   Bin& bin = (*bins_)[place.size_class];
@@ -291,6 +291,8 @@ void HeapArena::reclaim(OwnerId dead) noexcept {
         if (word.owner() == dead) chunks_.free_chunk(chunk, word, self());
         break;
       case Kind::small:
+        // It may have died between freeing a block of another's chunk and saying so.
+        chunks_.entry(chunk).seems_full.store(0, std::memory_order_relaxed);
         if (word.owner() == dead && word.size_class() < size_class_count) reclaim_small(chunk, word);
         break;
       case Kind::large:
@@ -316,7 +318,7 @@ void HeapArena::reclaim_small(std::uint32_t chunk, ChunkWord word) noexcept {
   const SizeClass size_class = word.size_class();
   Bin& bin = (*bins_)[size_class];
   const std::scoped_lock lock(bin.mutex);
-  chunks_.entry(chunk).full.store(0, std::memory_order_relaxed);
+  chunks_.entry(chunk).seems_full.store(0, std::memory_order_relaxed);
   if (!chunks_.entry(chunk).exchange(word, ChunkWord::small(self(), size_class))) return;
   link(bin, chunk);
 }
