@@ -453,6 +453,7 @@ TEST(Heap, AForkWhileThreadsAllocateHarmsNobody) {
 // std::system_error with `error`.
 int try_heap_under_limit(int resource, rlim_t limit, std::size_t most, int error) {
   return wait_for(fork_child([&] {
+    munmap(Heap::get().base(), Heap::get().size());  // what plait::init made does not count here
     const rlimit limits{limit, limit};
     if (setrlimit(static_cast<__rlimit_resource>(resource), &limits) != 0) return 9;
     try {
