@@ -9,7 +9,7 @@
  *   crash      the lane of a dead worker tells exactly what became of each task
  *   in-flight  the slot at which a worker parks is never an outcome
  *
- * Parameters: WORKERS, CAPACITY, TASKS (for each worker), KILLS. Mutants, in which spin must find an error:
+ * Parameters: WORKERS, CAPACITY, TASKS (for each worker), KILLS, NEVER_REVOKES. Mutants, in which spin must find an error:
  *   LOST_WAKEUP     publish looks whether the worker sleeps, then stores `ready`: two steps
  *   LOOK_THEN_ARM   the master looks at the lanes before it arms the bell, not after
  *   FULL_RING       `capacity` in flight instead of capacity - 1
@@ -237,7 +237,9 @@ proctype Master() {
      i = 0;
      do
      :: i < WORKERS && published[i] < TASKS && IN_FLIGHT(i) < MOST_IN_FLIGHT -> publish(i)
+#ifndef NEVER_REVOKES
      :: i < WORKERS && IN_FLIGHT(i) > 0 -> revoke(i); i++
+#endif
      :: i < WORKERS -> i++
      :: i == WORKERS -> break
      od;
