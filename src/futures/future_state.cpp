@@ -6,9 +6,9 @@
 #include <climits>
 #include <cstdio>
 
-#include "futures/spin_seat.hpp"
 #include "os/futex.hpp"
 #include "os/spin.hpp"
+#include "os/spin_seats.hpp"
 
 namespace plait::detail {
 namespace {
@@ -65,8 +65,10 @@ bool FutureState::set_running_or_notify_cancel() {
   throw RuntimeError("set_running_or_notify_cancel: the future is already running or settled; call it once");
 }
 
-void FutureState::cancel_and_notify() noexcept {
-  if (cancel()) start(0);
+bool FutureState::cancel_and_notify() noexcept {
+  if (!cancel()) return false;
+  start(0);
+  return true;
 }
 
 void FutureState::set_exception(std::exception_ptr error) {
@@ -126,7 +128,7 @@ bool FutureState::wait(Deadline deadline) {
   if (!deadline.expired()) {
     if (driver_ != nullptr) {
       driver_->help([](const void* state) noexcept { return static_cast<const FutureState*>(state)->done(); }, this);
-    } else if (const futures::SpinSeat seat; seat) {
+    } else if (const os::SpinSeats::Taken seat(os::SpinSeats::of_waiters()); seat) {
       spin_budget.spin([this] { return done(); });
     }
   }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 //
-// The queue of a thread pool: first in, first out, linked through the tasks themselves, so that it allocates nothing and
-// has no limit. Any thread pushes, by one exchange; those who pop take turns by a spinlock, for some ten nanoseconds.
+// The queue of a thread pool: first in, first out, linked through the tasks themselves, so that it allocates nothing
+// and has no limit. Any thread pushes, by one exchange; those who pop take turns by a spinlock, for some ten
+// nanoseconds.
 //
 // It is Vyukov's intrusive queue. A push is in two steps: become the newest (exchange), then be linked from the one
 // before. Between the two, and only then, pop() may find nothing although empty() is false; the pusher looks for
@@ -61,8 +62,8 @@ class TaskQueue {
 
   static Link* next_of(const Link* link) noexcept { return link->next.load(std::memory_order_acquire); }
 
-  // Under the lock. The oldest link can be taken only when there is a newer one, for it is where a push links its own; so
-  // the last task is followed up with the stub.
+  // Under the lock. The oldest link can be taken only when there is a newer one, for it is where a push links its own;
+  // so the last task is followed up with the stub.
   Link* take_oldest() noexcept {
     Link* oldest = oldest_.load(std::memory_order_relaxed);
     if (oldest == &stub_) {

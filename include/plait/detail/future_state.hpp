@@ -99,8 +99,14 @@ class PLAIT_EXPORT FutureState {
   // What pools use: the same, false also when the future is running or settled, so that no task runs twice. From here
   // on only the caller can settle it.
   bool try_start() noexcept;
-  // For an executor that will not run the task any more: cancels if it is still pending, and tells observers.
-  void cancel_and_notify() noexcept;
+  // For an executor that will not run the task any more: cancels if it is still pending, and tells observers. False: it
+  // was running or finished.
+  bool cancel_and_notify() noexcept;
+  // Only the caller has a reference and nobody has asked for anything: what becomes of the future is nobody's concern.
+  bool unwatched() const noexcept {
+    // acquire: pairs with the release of those who let go, whose last calls must be seen
+    return references_.load(std::memory_order_acquire) == 1 && word_.load(std::memory_order_relaxed) == 0;
+  }
 
   // Settles with an exception and runs the callbacks. Throws InvalidStateError when settled or cancelled.
   void set_exception(std::exception_ptr error);

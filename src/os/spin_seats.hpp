@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+//
+// Who may spin: of the threads that wait for the same sort of thing, (processors − 1) at most, so that however many
+// wait, one processor is left for those who work. On a single processor nobody spins.
+
+#include <atomic>
+
+#include "plait/os.hpp"
+
+namespace plait::os {
+
+class SpinSeats {
+ public:
+  SpinSeats() : free_(process_cpu_count() - 1) {}
+
+  // Holds a seat, if one was free.
+  class Taken {
+   public:
+    explicit Taken(SpinSeats& seats) noexcept : seats_(seats.try_take() ? &seats : nullptr) {}
+    Taken(const Taken&) = delete;
+    Taken& operator=(const Taken&) = delete;
+    ~Taken() {
+      if (seats_ != nullptr) seats_->free_.fetch_add(1, std::memory_order_relaxed);
+    }
+    explicit operator bool() const noexcept { return seats_ != nullptr; }
+
+   private:
+    SpinSeats* seats_;
+  };
+
+  // Those of the threads of this process that wait for futures.
+  static SpinSeats& of_waiters() {
+    static SpinSeats seats;
+    return seats;
+  }
+
+ private:
+  // relaxed throughout: a counter that orders nothing
+  bool try_take() noexcept {
+    int seats = free_.load(std::memory_order_relaxed);
+    while (seats > 0) {
+      if (free_.compare_exchange_weak(seats, seats - 1, std::memory_order_relaxed)) return true;
+    }
+    return false;
+  }
+
+  std::atomic<int> free_;
+};
+
+}  // namespace plait::os
