@@ -29,7 +29,8 @@ template <class P, class Arg>
 struct BoundAs : Travelling<Arg> {};
 template <class P, class Arg>
   requires(kind_of<std::remove_cvref_t<P>> != Kind::none && kind_of<std::remove_cvref_t<P>> != Kind::view &&
-           !std::is_abstract_v<std::remove_cvref_t<P>> && std::is_convertible_v<Arg, std::remove_cvref_t<P>>)
+           !std::is_abstract_v<std::remove_cvref_t<P>> && std::is_convertible_v<Arg, std::remove_cvref_t<P>> &&
+           std::is_convertible_v<std::remove_cvref_t<P>, P>)
 struct BoundAs<P, Arg> {
   using type = std::remove_cvref_t<P>;
 };

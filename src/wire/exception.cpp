@@ -131,6 +131,7 @@ std::vector<std::byte> encode_exception(const std::exception_ptr& error) {
   std::vector<std::byte> bytes(size.position());
   Writer out(bytes);
   put_all(out);
+  last_throw().object = nullptr;  // the next exception may lie at the same address
   return bytes;
 }
 

@@ -79,8 +79,8 @@ Changes current_changes() noexcept {
 
 struct Table {
   Changes changes;
-  std::vector<Module> modules;  // the program first
-  const Table* older = nullptr;
+  std::vector<Module> modules;   // the program first
+  const Table* older = nullptr;  // keeps it reachable, for leak checkers
 };
 
 int add_module(dl_phdr_info* info, std::size_t, void* out) {
@@ -123,9 +123,9 @@ std::atomic<const Table*> newest{nullptr};
 
 const Table& current_table() {
   const Changes changes = current_changes();
-  const Table* table = newest.load(std::memory_order_acquire);  // pairs with the exchange below
-  if (table == nullptr) table = &first_table();
-  if (table->changes == changes) return *table;
+  const Table* known = newest.load(std::memory_order_acquire);  // pairs with the exchange below
+  const Table& table = known != nullptr ? *known : first_table();
+  if (table.changes == changes) return table;
   std::unique_ptr<Table> next = make_table();
   for (Module& module : next->modules) {
     module.loaded_later = true;
@@ -133,10 +133,10 @@ const Table& current_table() {
       if (first.id == module.id) module.loaded_later = false;
     }
   }
-  next->older = table;
+  next->older = known;
   // Two threads may get here at once; then both tables are right and one of them wins.
-  if (newest.compare_exchange_strong(table, next.get(), std::memory_order_acq_rel)) table = next.release();
-  return *table;
+  if (newest.compare_exchange_strong(known, next.get(), std::memory_order_acq_rel)) return *next.release();
+  return *known;
 }
 
 [[maybe_unused]] const Table& taken_at_start = first_table();

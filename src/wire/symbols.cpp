@@ -106,9 +106,13 @@ std::string hex(std::uint64_t number) {
   return std::string("0x") + digits;
 }
 
+// Frames between call_traced and the callee.
 bool is_plumbing(const std::string& function) {
-  return function.find("plait::wire::") != std::string::npos || function.find("std::__invoke") != std::string::npos ||
-         function.find("std::invoke") != std::string::npos;
+  for (const char* part : {"plait::wire::Runner<", "plait::wire::call_traced<", "plait::wire::run_call(",
+                           "std::__invoke", "std::invoke"}) {
+    if (function.find(part) != std::string::npos) return true;
+  }
+  return false;
 }
 
 }  // namespace

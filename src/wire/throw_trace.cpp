@@ -65,7 +65,10 @@ void ThrowProbe::key() {}  // other runtimes do not ask the type_info: no traces
 
 ThrowTrace& last_throw() noexcept { return trace; }
 
-TraceLimit::TraceLimit(const void* limit) noexcept : outer_(trace_limit) { trace_limit = limit; }
+TraceLimit::TraceLimit(const void* limit) noexcept : outer_(trace_limit) {
+  trace_limit = limit;
+  trace.object = nullptr;
+}
 TraceLimit::~TraceLimit() { trace_limit = outer_; }
 
 }  // namespace plait::wire

@@ -77,9 +77,9 @@ inline constexpr Kind std_kind<std::optional<T>> = Kind::optional;
 template <class... Ts>
 inline constexpr Kind std_kind<std::variant<Ts...>> = Kind::variant;
 template <class T>
-inline constexpr Kind std_kind<std::unique_ptr<T>> = Kind::pointer;
+inline constexpr Kind std_kind<std::unique_ptr<T>> = std::is_array_v<T> ? Kind::none : Kind::pointer;
 template <class T>
-inline constexpr Kind std_kind<std::shared_ptr<T>> = Kind::pointer;
+inline constexpr Kind std_kind<std::shared_ptr<T>> = std::is_array_v<T> ? Kind::none : Kind::pointer;
 template <class R, class P>
 inline constexpr Kind std_kind<std::chrono::duration<R, P>> = Kind::duration;
 template <class C, class D>
