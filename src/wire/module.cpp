@@ -139,14 +139,19 @@ const Table& current_table() {
   return *known;
 }
 
-[[maybe_unused]] const Table& taken_at_start = first_table();
+const Module& program() { return first_table().modules.front(); }
 
-const Module& program() {
-  static const Module& module = first_table().modules.front();
-  return module;
+ProgramCode code_of_program() {
+  const Module& module = program();
+  if (module.code.empty()) return {};
+  const auto [begin, end] = module.code.front();
+  return {begin, end - begin, module.base, module.id};
 }
 
 }  // namespace
+
+constinit ProgramCode program_code;
+[[maybe_unused]] const ProgramCode& taken_at_start = program_code = code_of_program();
 
 const Module* find_module(std::uintptr_t address) {
   if (program().has_code(address)) return &program();  // never unloaded
@@ -164,7 +169,7 @@ const Module* find_module_by_id(std::uint64_t id) {
   return nullptr;
 }
 
-CodeRef locate_code(const void* address) {
+CodeRef locate_library_code(const void* address) {
   const auto at = reinterpret_cast<std::uintptr_t>(address);
   const Module* module = find_module(at);
   if (module == nullptr) throw_encode_error("plait: a function that was generated at run time cannot be sent");
@@ -177,6 +182,9 @@ CodeRef locate_code(const void* address) {
 }
 
 const void* resolve_code(const CodeRef& code) {
+  if (code.module == program_code.module && code.offset + program_code.base - program_code.begin < program_code.size) {
+    return reinterpret_cast<const void*>(program_code.base + code.offset);
+  }
   if (code.module == 0) return reinterpret_cast<const void*>(code.offset);
   const Module* module = find_module_by_id(code.module);
   if (module == nullptr && code.path_size != 0) {

@@ -134,7 +134,7 @@ std::string function_name(const CodeRef& code) {
 std::string format_trace(std::span<const CodeRef> frames) {
   std::vector<std::string> names;
   for (const CodeRef& frame : frames) names.push_back(function_name(frame));
-  while (!names.empty() && is_plumbing(names.back())) names.pop_back();
+  while (names.size() > 1 && is_plumbing(names.back())) names.pop_back();  // one stays: the callee may be inlined in it
   std::string text;
   for (std::size_t i = 0; i < names.size(); ++i) {
     const CodeRef& frame = frames[i];

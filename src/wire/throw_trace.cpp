@@ -2,10 +2,12 @@
 #include "wire/throw_trace.hpp"
 
 #include <cxxabi.h>
+#include <dlfcn.h>
 #include <unwind.h>
 
 #include <cstdint>
 #include <exception>
+#include <string_view>
 #include <typeinfo>
 
 namespace plait::wire {
@@ -14,14 +16,24 @@ namespace {
 constinit thread_local ThrowTrace trace;
 constinit thread_local const void* trace_limit = nullptr;
 
+// The runtime's own frames, from the throw to here, are no more than these.
+constexpr std::size_t runtime_frames = 12;
+
 struct Walk {
   bool thrown = false;  // past the runtime's own frames
 };
 
+// By address, and by name in case a sanitizer or profiler has put itself in front of it.
 bool is_throw(const void* function) noexcept {
-  return function == reinterpret_cast<const void*>(&abi::__cxa_throw) ||
-         function == reinterpret_cast<const void*>(&abi::__cxa_rethrow) ||
-         function == reinterpret_cast<const void*>(&std::rethrow_exception);
+  if (function == reinterpret_cast<const void*>(&abi::__cxa_throw) ||
+      function == reinterpret_cast<const void*>(&abi::__cxa_rethrow) ||
+      function == reinterpret_cast<const void*>(&std::rethrow_exception)) {
+    return true;
+  }
+  Dl_info info;
+  if (function == nullptr || ::dladdr(function, &info) == 0 || info.dli_saddr != function) return false;
+  const std::string_view name = info.dli_sname;
+  return name == "__cxa_throw" || name == "__cxa_rethrow" || name.starts_with("_ZSt17rethrow_exception");
 }
 
 _Unwind_Reason_Code add_frame(_Unwind_Context* context, void* walk) {
@@ -32,7 +44,8 @@ _Unwind_Reason_Code add_frame(_Unwind_Context* context, void* walk) {
   if (address == 0) return _URC_END_OF_STACK;
   if (before_instruction == 0) --address;
   if (trace.count < ThrowTrace::max_frames) trace.frames[trace.count++] = reinterpret_cast<const void*>(address);
-  if (!thrown && is_throw(_Unwind_FindEnclosingFunction(reinterpret_cast<void*>(address)))) {
+  if (!thrown && trace.count <= runtime_frames &&
+      is_throw(_Unwind_FindEnclosingFunction(reinterpret_cast<void*>(address)))) {
     thrown = true;
     trace.count = 0;  // what comes now is the program
   }

@@ -18,8 +18,22 @@ struct CodeRef {
   std::size_t path_size = 0;
 };
 
+// The code of the program itself, for the short way; empty until plait's static objects are made.
+struct ProgramCode {
+  std::uintptr_t begin = 0, size = 0, base = 0;
+  std::uint64_t module = 0;
+};
+PLAIT_EXPORT extern ProgramCode program_code;
+
+PLAIT_EXPORT CodeRef locate_library_code(const void* address);
+
 // Throws EncodeError: the address is in no module (generated code).
-PLAIT_EXPORT CodeRef locate_code(const void* address);
+inline CodeRef locate_code(const void* address) {
+  const auto at = reinterpret_cast<std::uintptr_t>(address);
+  if (at - program_code.begin < program_code.size) return {program_code.module, at - program_code.base, nullptr, 0};
+  return locate_library_code(address);
+}
+
 // The number itself, for module 0. Throws DecodeError: the module is not this process's and cannot be loaded, or the
 // offset is not in its code.
 PLAIT_EXPORT const void* resolve_code(const CodeRef& code);
@@ -29,7 +43,7 @@ template <class Out>
 void put_code(Out& out, const CodeRef& code) {
   const std::uint64_t words[] = {code.module, code.offset | std::uint64_t{code.path_size} << 48};
   out.bytes(words, sizeof words);
-  out.bytes(code.path, code.path_size);
+  if (code.path_size != 0) out.bytes(code.path, code.path_size);
 }
 inline CodeRef get_code(Reader& in) {
   CodeRef code;

@@ -51,10 +51,14 @@ struct Codec<std::basic_string<C, Tr, A>, Kind::string> {
   }
   static T get(Reader& in) {
     const Block block = get_block<C>(in);
-    if (const C* data = objects<C>(block)) return T(data, block.count);
-    T value(block.count, C());
-    std::memcpy(value.data(), block.data, block.count * sizeof(C));
-    return value;
+    if constexpr (alignof(C) > 1) {
+      if (objects<C>(block) == nullptr) {
+        T value(block.count, C());
+        std::memcpy(value.data(), block.data, block.count * sizeof(C));
+        return value;
+      }
+    }
+    return T(reinterpret_cast<const C*>(block.data), block.count);
   }
 };
 template <class C, class Tr>

@@ -67,12 +67,13 @@ class Received<i, P> {
 
  private:
   explicit Received(const Block& block) {
-    if (const C* data = objects<C>(block)) {
-      view_ = T(data, block.count);
-    } else {
-      copy_.resize(block.count);
-      std::memcpy(copy_.data(), block.data, block.count * sizeof(C));
-      view_ = copy_;
+    view_ = T(reinterpret_cast<const C*>(block.data), block.count);
+    if constexpr (alignof(C) > 1) {
+      if (objects<C>(block) == nullptr) {
+        copy_.resize(block.count);
+        std::memcpy(copy_.data(), block.data, block.count * sizeof(C));
+        view_ = copy_;
+      }
     }
   }
   std::basic_string<C> copy_;  // of text that lies misaligned
