@@ -82,6 +82,7 @@ std::byte* HeapArena::allocate_small(SizeClass size_class) noexcept {
   Bin& bin = (*bins_)[size_class];
   const std::scoped_lock lock(bin.mutex);
   if (bin.held != 0 || refill(bin, size_class)) return hand_out(bin, size_class);
+  release_empty_of_others(bin);
   const std::uint32_t chunk = chunks_.claim_small(self(), size_class);
   if (chunk == no_chunk) return nullptr;
   link(bin, chunk);
@@ -217,12 +218,13 @@ void HeapArena::release_if_empty(std::uint32_t chunk, SizeClass size_class) noex
   chunks_.free_chunk(chunk, word, self());
 }
 
-void HeapArena::release_empty(Bin& bin, SizeClass size_class, bool current_too) noexcept {
+std::uint32_t HeapArena::release_empty(Bin& bin, SizeClass size_class, bool current_too) noexcept {
   const std::uint32_t current = bin.current.load(std::memory_order_relaxed);
-  if (current == no_chunk) return;
+  if (current == no_chunk) return 0;
   if (current_too) return_held(bin);
+  std::uint32_t left = 0;
   const auto release = [&](std::uint32_t chunk) {
-    if (!is_empty(chunk, size_class)) return;
+    if (!is_empty(chunk, size_class)) return void(++left);
     unlink(bin, chunk);
     chunks_.free_chunk(chunk, chunks_.entry(chunk).load(), self());
   };
@@ -232,14 +234,25 @@ void HeapArena::release_empty(Bin& bin, SizeClass size_class, bool current_too) 
     chunk = next;
   }
   if (current_too) release(current);
+  return left;
 }
 
-void HeapArena::release_all_empty(bool current_too) noexcept {
+// Chunks that others emptied by freeing our blocks, of classes that we need no more. Looked for when as many chunks
+// were claimed as there are, so that it costs little and what lies idle is at most as much as what is in use.
+void HeapArena::release_empty_of_others(const Bin& mine) noexcept {
+  // relaxed: when to look is no matter of correctness
+  if (claims_until_sweep_.load(std::memory_order_relaxed) > 0) {
+    claims_until_sweep_.fetch_sub(1, std::memory_order_relaxed);
+    return;
+  }
+  std::uint32_t left = 16;
   for (SizeClass size_class = 0; size_class < size_class_count; ++size_class) {
     Bin& bin = (*bins_)[size_class];
-    const std::scoped_lock lock(bin.mutex);
-    release_empty(bin, size_class, current_too);
+    if (&bin == &mine) continue;
+    const std::unique_lock lock(bin.mutex, std::try_to_lock);  // we hold `mine`: to wait could be a deadlock
+    if (lock) left += release_empty(bin, size_class, false);
   }
+  claims_until_sweep_.store(left, std::memory_order_relaxed);
 }
 
 void HeapArena::link(Bin& bin, std::uint32_t chunk) noexcept {
@@ -324,7 +337,11 @@ void HeapArena::reclaim_small(std::uint32_t chunk, ChunkWord word) noexcept {
 }
 
 void HeapArena::trim() noexcept {
-  release_all_empty(true);
+  for (SizeClass size_class = 0; size_class < size_class_count; ++size_class) {
+    Bin& bin = (*bins_)[size_class];
+    const std::scoped_lock lock(bin.mutex);
+    release_empty(bin, size_class, true);
+  }
   chunks_.trim(self());
 }
 

@@ -85,10 +85,11 @@ class HeapArena {
   [[nodiscard]] bool is_empty(std::uint32_t chunk, SizeClass size_class) const noexcept;
   void link(Bin& bin, std::uint32_t chunk) noexcept;
   void unlink(Bin& bin, std::uint32_t chunk) noexcept;
-  void release_empty(Bin& bin, SizeClass size_class, bool current_too) noexcept;
+  // Returns how many chunks are left.
+  std::uint32_t release_empty(Bin& bin, SizeClass size_class, bool current_too) noexcept;
 
   void release_if_empty(std::uint32_t chunk, SizeClass size_class) noexcept;
-  void release_all_empty(bool current_too) noexcept;
+  void release_empty_of_others(const Bin& mine) noexcept;
   void reclaim_small(std::uint32_t chunk, ChunkWord word) noexcept;
 
   ChunkTable chunks_;
@@ -96,6 +97,7 @@ class HeapArena {
   std::atomic<OwnerId>* self_;
   std::array<Bin, size_class_count>* bins_;
   Link* links_;
+  std::atomic<std::uint32_t> claims_until_sweep_{0};  // of chunks, until empty ones of other classes are looked for
   std::size_t private_size_;
   std::unique_ptr<HeapArena> former_;
 };

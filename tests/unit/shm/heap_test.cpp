@@ -263,6 +263,23 @@ TEST(Heap, EmptyChunksOfSmallBlocksServeOthers) {
   EXPECT_EQ(heap.bytes_in_use(), 0U);
 }
 
+TEST(Heap, ChunksThatOthersEmptiedAreNotHoarded) {
+  SKIP_FORKS_UNDER_TSAN();
+  Heap heap(64 * mib);
+  for (const std::size_t size : {500U, 1000U, 2000U, 4000U, 8000U, 16'000U}) {
+    std::vector<void*> blocks;
+    for (std::size_t total = 0; total < 40 * mib; total += size) blocks.push_back(heap.allocate(size));
+    const OwnerId owner = heap.new_owner();
+    wait_for(fork_child([&] {
+      heap.enter_child(owner);
+      for (void* block : blocks) heap.deallocate(block);
+      return 0;
+    }));
+    EXPECT_EQ(heap.bytes_in_use(), 0U);
+  }
+  EXPECT_LT(heap.bytes_committed(), 64 * mib);
+}
+
 TEST(Heap, ThreadsFreeEachOthersBlocks) {
   Heap heap(gib);
   constexpr std::size_t boxes = 64;
