@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <iostream>
 
@@ -25,6 +26,13 @@ void flush_output() noexcept {
   } catch (...) {  // a stream that was set to throw: there is nobody left to tell
   }
   std::fflush(stdout);
+}
+
+// exit() in a child ends the child. What the program had registered before (atexit, destructors of static objects,
+// which may join threads that are not here) belongs to the program, so this runs before it, and nothing after.
+void leave(int code, void*) noexcept {
+  flush_output();
+  os::exit_now(code);
 }
 
 }  // namespace
@@ -54,6 +62,7 @@ void live(Birth birth, std::uint32_t owner) noexcept {
     if (!os::read_byte(birth.permit.get())) os::exit_now(0);
     birth.permit.reset();
     shm::Heap::get().enter_child(owner);
+    on_exit(leave, nullptr);
     os::unblock_all_signals();
     birth.run(birth.argument);
     flush_output();

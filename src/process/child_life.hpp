@@ -21,11 +21,12 @@ struct Birth {
 // A child made by fork keeps none of the signal handling of its maker. Before live(), with all signals blocked.
 void forget_signals() noexcept;
 
-// Binds the child's life to the host's, waits for the permit, calls enter(context) (the shared heap gets to know it),
-// runs the entry, flushes the standard output, leaves by _exit: 0, or 1 with a message if something was thrown.
+// Binds the child's life to the host's, waits for the permit, enters the shared heap as `owner`, runs the entry,
+// flushes standard output, and leaves by _exit: with 0, or with 1 and a message if something was thrown. Without the
+// permit it leaves before it has done anything.
 [[noreturn]] void live(Birth birth, std::uint32_t owner) noexcept;
 
-// What was thrown, in words, for standard error.
+// In a handler: says on standard error what was thrown.
 void report_failure(const char* what_failed) noexcept;
 
 }  // namespace plait::process

@@ -10,6 +10,7 @@
 #include <iostream>
 #include <thread>
 
+#include "os/epoll.hpp"
 #include "os/pidfd.hpp"
 #include "os/process.hpp"
 #include "os/signals.hpp"
@@ -144,6 +145,7 @@ void Family::start_by_server(const std::shared_ptr<ChildProcess>& child, Command
         supervisor_.began(child, server->id());
       } catch (...) {
         child->signal(SIGKILL);
+        os::wait_readable(child->pidfd(), -1);
         throw;
       }
       return;

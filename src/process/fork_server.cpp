@@ -125,6 +125,7 @@ std::optional<ForkServer::Started> ForkServer::start(const Request& request, con
   if (received.descriptor_lost) {  // the child lives, but we have no descriptor left to watch it by
     const Request kill{.command = Command::kill, .id = request.id};
     os::send_message(requests_.get(), bytes_of(kill), -1, os::Waiting::allowed);
+    os::receive_message(requests_.get(), std::as_writable_bytes(std::span(&reply, 1)), os::Waiting::allowed);
     os::throw_system_error(EMFILE, "recvmsg", "the pidfd of a new child");
   }
   return Started{reply.pid, std::move(received.descriptor)};

@@ -25,8 +25,8 @@ struct ExitStatus {
   [[nodiscard]] std::string describe() const;
 };
 
-// What a child runs: code of the program or of a library both have, and one word for it. When `run` returns, the
-// child flushes its own stdout and leaves by _exit(0).
+// What a child runs: a function of the program or of a shared library (loaded there if need be), and one word for it.
+// When it returns, the child flushes its own stdout and leaves by _exit(0); if it throws, with a message and _exit(1).
 struct Entry {
   void (*run)(std::uint64_t argument) = nullptr;
   std::uint64_t argument = 0;
@@ -52,10 +52,17 @@ class ExitListener {
   ~ExitListener() = default;
 };
 
-// Starts a child. Throws std::system_error naming the call when the system refuses (EAGAIN, EMFILE, …), and
-// plait::RuntimeError that says what to do when the start method cannot work here (forkserver: threads exist and
-// plait::init was not called; spawn: plait::init was not called). The listener is kept alive until the child ended.
-// `owner` is the child's number for the shared heap.
+// Starts a child, and returns when the system has: the child may run already, or have ended. In the child signals have
+// their defaults and none is blocked, but SIGINT is ignored; standard input is /dev/null; it is killed when this
+// process ends, whatever way. Thread-safe.
+//
+// Throws std::system_error naming the call when the system refuses (EAGAIN, EMFILE, …), and plait::RuntimeError that
+// says what to do when the start method cannot work here (forkserver: threads exist and plait::init was not called;
+// spawn: plait::init was not called). Then no child is left, and the listener is not called.
+//
+// The listener is kept alive until the child has ended. `owner` is the child's number for the shared heap. A child by
+// fork is a direct one: the host's wait(-1) may take its status, SIGCHLD comes. Each child that lives, or whose Child
+// is kept, costs one descriptor.
 std::shared_ptr<Child> start(StartMethod method, Entry entry, std::uint32_t owner,
                              std::shared_ptr<ExitListener> listener);
 

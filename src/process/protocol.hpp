@@ -6,8 +6,8 @@
 //   requests   host → server  Request, and the entry's module after it;   server → host  Reply, with the pidfd
 //   exits      server → host  Exit
 //
-// Replies come in the order of requests, one to each. An Exit may overtake the Reply to its start. Both ends are the
-// same program, so the layout of the structs is the format.
+// Replies come in the order of requests, one to each; that to `kill` when the child is gone. An Exit may overtake the
+// Reply to its start. Both ends are the same program, so the layout of the structs is the format.
 
 #include <array>
 #include <climits>

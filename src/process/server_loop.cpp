@@ -68,10 +68,7 @@ class ServerLoop {
     Request request;
     if (received.result == os::Received::Result::closed) return false;
     if (!read_message(std::span(buffer).first(received.size), request)) return false;
-    if (request.command == Command::kill) {
-      kill(request.id);
-      return true;
-    }
+    if (request.command == Command::kill) return kill(request.id);
     const char* module = reinterpret_cast<const char*>(buffer.data()) + sizeof request;
     return start(request, {std::string(module, received.size - sizeof request), request.offset});
   }
@@ -142,10 +139,21 @@ class ServerLoop {
     return reply(answer, -1);
   }
 
-  void kill(std::uint64_t id) noexcept {
-    for (const Running& child : running_) {
-      if (child.id == id) os::kill_child(child.pid);
+  // Replies when the child has ended. False: the host is gone.
+  bool kill(std::uint64_t id) noexcept {
+    const auto child = std::ranges::find(running_, id, &Running::id);
+    if (child != running_.end()) {
+      os::kill_child(child->pid);
+      os::reap_child(child->pid);
+      forget(child);
     }
+    Reply done{.id = id};
+    return reply(done, -1);
+  }
+
+  void forget(std::vector<Running>::iterator child) noexcept {
+    *child = running_.back();
+    running_.pop_back();
   }
 
   void reap() {
@@ -154,8 +162,7 @@ class ServerLoop {
       const auto child = std::ranges::find(running_, ended->pid, &Running::pid);
       if (child == running_.end()) continue;  // one that was never permitted to live
       unsent_.push_back({child->id, ended->ending.signal, ended->ending.code});
-      *child = running_.back();
-      running_.pop_back();
+      forget(child);
     }
     send_exits();
   }
