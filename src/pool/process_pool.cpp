@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "os/fork_generation.hpp"
@@ -112,10 +113,10 @@ bool ProcessPoolCore::inherited() const noexcept { return generation_ != os::for
 // ---- taking tasks ------------------------------------------------------------------------------------------------
 
 void ProcessPoolCore::check_takes_tasks() const {
-  if (broken_ != nullptr) std::rethrow_exception(broken_);
   if (phase_ != Phase::open) {
     throw RuntimeError("cannot schedule new futures after shutdown; make a new ProcessPoolExecutor");
   }
+  if (broken_ != nullptr) std::rethrow_exception(broken_);
 }
 
 void ProcessPoolCore::post(Ref<RemoteTask> task) {
@@ -151,7 +152,7 @@ Worker* ProcessPoolCore::worker_with_room() {
   Worker* least_busy = nullptr;
   for (const auto& worker : workers_) {
     if (worker->retiring) continue;
-    if (least_busy == nullptr || worker->lane.in_flight() < least_busy->lane.in_flight()) least_busy = worker.get();
+    if (least_busy == nullptr || worker->tasks_held() < least_busy->tasks_held()) least_busy = worker.get();
   }
   if (least_busy != nullptr && least_busy->idle()) return least_busy;
   if (workers_.size() < config_.max_workers) {
@@ -271,21 +272,24 @@ void ProcessPoolCore::adapt_depth(Worker& worker, std::uint64_t outcomes) {
     depth_ = std::min(depth_ * 2, shm::TaskRing::capacity);
   }
   worker.last_collected = now;
+  if (!helper_gave_up_) return;
+  os::SpinBudget budget{std::chrono::nanoseconds(help_budget_ns_.load(std::memory_order_relaxed))};
+  budget.woke_after(now - *std::exchange(helper_gave_up_, std::nullopt));
+  help_budget_ns_.store(budget.current().count(), std::memory_order_relaxed);
 }
 
 // Nothing waits any more: idle workers take half of what the busiest has not begun.
 void ProcessPoolCore::rebalance() {
-  const auto busier = [](const auto& a, const auto& b) { return a->lane.in_flight() < b->lane.in_flight(); };
   for (const auto& idle : workers_) {
     if (!idle->idle() || idle->retiring) continue;
-    Worker& busiest = **std::ranges::max_element(workers_, busier);
-    if (busiest.lane.in_flight() < 2 || busiest.retiring) return;
+    Worker& busiest = **std::ranges::max_element(workers_, {}, &Worker::tasks_held);
     TaskList moved;
-    std::uint64_t wanted = busiest.lane.in_flight() / 2;
-    for (std::uint64_t position = busiest.lane.next_position(); wanted > 0; --wanted) {
-      --position;
-      if (busiest.sent(position).kind != Worker::Sent::task || !busiest.lane.revoke(position)) break;
-      moved.push_front(busiest.take(position));
+    std::uint64_t wanted = busiest.tasks_held() / 2;
+    for (std::uint64_t at = busiest.lane.next_position(); wanted > 0 && at-- > busiest.lane.oldest_position();) {
+      if (busiest.sent(at).kind != Worker::Sent::task) continue;
+      if (!busiest.lane.revoke(at)) break;
+      moved.push_front(busiest.take(at));
+      --wanted;
     }
     while (!moved.empty()) give(*idle, moved.pop_front());
   }
@@ -325,8 +329,9 @@ void ProcessPoolCore::help(bool (*done)(const void*) noexcept, const void* conte
   if (inherited() || collector_of_this_thread == this) return;
   helpers_.fetch_add(1, std::memory_order_seq_cst);
   block_->bell.disarm();
+  const auto begin = os::SpinBudget::Clock::now();
   os::SpinBudget budget{std::chrono::nanoseconds(help_budget_ns_.load(std::memory_order_relaxed))};
-  budget.spin([&] {
+  const bool found = budget.spin([&] {
     if (done(context)) return true;
     if (!mutex_.try_lock()) return false;
     TaskList settled;
@@ -336,11 +341,12 @@ void ProcessPoolCore::help(bool (*done)(const void*) noexcept, const void* conte
     return done(context);
   });
   help_budget_ns_.store(budget.current().count(), std::memory_order_relaxed);
+  const std::scoped_lock lock(mutex_);
+  if (!found) helper_gave_up_ = begin;
   stop_helping();
 }
 
 void ProcessPoolCore::stop_helping() noexcept {
-  const std::scoped_lock lock(mutex_);
   if (helpers_.fetch_sub(1, std::memory_order_seq_cst) != 1) return;
   const bool all_idle = std::ranges::all_of(workers_, [](const auto& worker) { return worker->idle(); });
   bell_left_silent_ = all_idle;  // nothing can ring before the next post
@@ -487,7 +493,7 @@ void ProcessPoolCore::handle_exit(const WorkerExit& exit, TaskList& settled) {
         continue;
       }
       was_busy = true;
-      task->stage_failure(broken_ != nullptr ? broken_ : worker_died(exit, task->describe()));
+      task->stage_failure(killed_for_good_ ? broken_ : worker_died(exit, task->describe()));
       settled.push_back(std::move(task));
     } else if (kind == Worker::Sent::initializer && state == SlotState::claimed && !worker.retiring) {
       break_pool(what + " in its initializer", nullptr);
@@ -522,6 +528,7 @@ void ProcessPoolCore::break_pool(const std::string& why, const std::exception_pt
   std::string message = why;
   if (cause != nullptr) message += ": " + describe_exception(cause);
   broken_ = broken(message + "; the pool takes no more tasks, make a new one");
+  killed_for_good_ = true;
   for (const auto& worker : workers_) {
     worker->retiring = true;
     worker->child->signal(SIGKILL);
@@ -540,7 +547,7 @@ void ProcessPoolCore::shutdown(bool wait, bool cancel_futures) {
     if (!collector_started_) phase_ = Phase::closed;  // never had a task
     stop_requested_.store(true, std::memory_order_seq_cst);
   }
-  while (!cancelled.empty()) cancelled.pop_front()->state().cancel();
+  while (!cancelled.empty()) cancelled.pop_front()->state().cancel_and_notify();
   wake_collector();
   if (!wait || collector_of_this_thread == this) return;
   const std::scoped_lock joining(join_mutex_);
@@ -552,6 +559,8 @@ void ProcessPoolCore::signal_workers(int number) {
   if (inherited()) return;
   shutdown(false, true);
   const std::scoped_lock lock(mutex_);
+  if (workers_.empty() || broken_ != nullptr) return;
+  broken_ = broken("the workers of this pool were told to end");
   for (const auto& worker : workers_) worker->child->signal(number);
 }
 

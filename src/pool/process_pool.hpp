@@ -21,6 +21,7 @@
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -83,7 +84,7 @@ class ProcessPoolCore final : public detail::ProcessPool {
   void fail_pending(const std::exception_ptr& cause, TaskList& settled);
   void break_pool(const std::string& why, const std::exception_ptr& cause);
 
-  // Sleeping and waking; arm_bell and something_to_do under mutex_.
+  // Sleeping and waking; the first three under mutex_.
   void stop_helping() noexcept;
   void arm_bell() noexcept;
   [[nodiscard]] bool something_to_do() noexcept;
@@ -118,6 +119,7 @@ class ProcessPoolCore final : public detail::ProcessPool {
   std::uint64_t task_number_ = 0;
   RestartLimit restarts_;
   std::exception_ptr broken_;       // why no task can run any more
+  bool killed_for_good_ = false;    // the pool killed its workers because it is broken
   std::exception_ptr start_error_;  // why the last worker could not be started
   std::chrono::steady_clock::time_point next_start_;
   bool bell_left_silent_ = false;  // nothing was in a lane when the last helper left: the next post arms
@@ -135,6 +137,7 @@ class ProcessPoolCore final : public detail::ProcessPool {
   std::atomic<std::uint32_t> helpers_{0};
   std::atomic<std::uint32_t> waits_for_helpers_{0};  // a futex word: the collector sleeps here while they collect
   std::atomic<std::int64_t> help_budget_ns_{os::SpinBudget::most.count()};
+  std::optional<std::chrono::steady_clock::time_point> helper_gave_up_;  // when it had begun; under mutex_
 
   std::mutex join_mutex_;
   std::thread collector_;

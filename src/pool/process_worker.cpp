@@ -149,8 +149,11 @@ void worker_main(std::uint64_t block_offset) {
   for (;;) {
     Slot& slot = waiter.next();
     if (slot.content == Content::quit) return;
+    const bool needed = slot.content == Content::initialize;
     run_task(slot);
+    const bool failed = slot.content == Content::error;
     lane.finish(slot);
+    if (needed && failed) return;
   }
 }
 

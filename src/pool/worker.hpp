@@ -40,15 +40,17 @@ class Worker {
   [[nodiscard]] shm::OwnerId owner() const noexcept { return block_->owner; }
   [[nodiscard]] std::uint64_t argument() const noexcept { return shm::Heap::get().offset_of(block_); }
   [[nodiscard]] bool idle() const noexcept { return lane.in_flight() == 0; }
+  // Tasks in the lane, the running one included.
+  [[nodiscard]] std::uint64_t tasks_held() const noexcept { return tasks_held_; }
   // Takes tasks; `depth` bounds how many. A slot is kept for the order to quit.
   [[nodiscard]] bool has_room(std::uint64_t depth) const noexcept {
-    return !retiring && lane.in_flight() < std::min(depth, shm::TaskRing::most_in_flight - 1);
+    return !retiring && tasks_held_ < depth && lane.in_flight() < shm::TaskRing::most_in_flight - 1;
   }
 
   // Puts bytes into the next slot and hands it over. `task` may be null: what was sent is not a task.
   void send(Sent kind, Task* task, const detail::Message& call) noexcept {
     shm::Slot& slot = lane.next();
-    slot.content = kind == Sent::quit ? shm::Content::quit : shm::Content::call;
+    slot.content = content_of(kind);
     if (call.block() != nullptr) {
       slot.inline_size = shm::Slot::in_block;
       slot.block = {shm::Heap::get().offset_of(call.block()), call.size()};
@@ -58,7 +60,13 @@ class Worker {
       std::copy(bytes.begin(), bytes.end(), slot.bytes);
     }
     sent(lane.next_position()) = {kind, task};
+    if (kind == Sent::task) ++tasks_held_;
     lane.publish();
+  }
+
+  static constexpr shm::Content content_of(Sent kind) noexcept {
+    if (kind == Sent::quit) return shm::Content::quit;
+    return kind == Sent::initializer ? shm::Content::initialize : shm::Content::call;
   }
 
   struct Record {
@@ -69,7 +77,7 @@ class Worker {
   // The task at `position`, which is no longer this worker's.
   detail::Ref<Task> take(std::uint64_t position) noexcept {
     Record& record = sent(position);
-    record.kind = Sent::nothing;
+    if (std::exchange(record.kind, Sent::nothing) == Sent::task) --tasks_held_;
     return detail::Ref<Task>::adopt(std::exchange(record.task, nullptr));
   }
 
@@ -85,6 +93,7 @@ class Worker {
   std::chrono::steady_clock::time_point last_collected = std::chrono::steady_clock::now();
 
  private:
+  std::uint64_t tasks_held_ = 0;
   std::array<Record, shm::TaskRing::capacity> records_{};
 };
 

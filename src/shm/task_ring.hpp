@@ -42,7 +42,8 @@ class CorruptedLane : public Error {
 enum class SlotState : std::uint32_t { empty, parked, ready, claimed, done, revoked, skipped };
 
 // What a slot carries. A worker writes it too, so the master checks it before use.
-enum class Content : std::uint8_t { call, value, error, quit };
+// `initialize` is a call too, but one without which the worker is not to go on.
+enum class Content : std::uint8_t { call, initialize, value, error, quit };
 
 struct alignas(64) Slot {
   static constexpr std::size_t inline_capacity = 120;

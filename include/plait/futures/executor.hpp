@@ -54,8 +54,7 @@ class PLAIT_EXPORT Executor {
   // of the call, or in encoding it, is in the future. Throws RuntimeError after shutdown and while the program exits;
   // BrokenExecutor; std::system_error when no worker at all can be started. Nothing has been submitted then.
   template <class F, class... Args>
-  [[nodiscard("dropping the future is fine, but say so: (void)")]] auto submit(F&& f, Args&&... args)
-      -> Future<wire::CallResult<F, Args...>>;
+  auto submit(F&& f, Args&&... args) -> Future<wire::CallResult<F, Args...>>;
 
   // Calls f(x, y, …) for the elements of the ranges, until the shortest ends; the results come in that order, as a lazy
   // range: see MapResults. All calls are submitted before this returns if the length of a range is known, and as

@@ -64,7 +64,7 @@ struct DoneAndNotDone {
 // An empty range gives two empty vectors at once. Throws ValueError: no such return_when.
 //   auto [done, not_done] = wait({.timeout = 1s, .return_when = FIRST_COMPLETED}, futures);
 template <FutureRange R>
-[[nodiscard]] DoneAndNotDone<FutureRangeValue<R>> wait(WaitOptions options, R&& futures);
+DoneAndNotDone<FutureRangeValue<R>> wait(WaitOptions options, R&& futures);
 template <FutureRange R>
 DoneAndNotDone<FutureRangeValue<R>> wait(R&& futures) {
   return wait(WaitOptions{}, std::forward<R>(futures));
