@@ -2,12 +2,15 @@
 #include "wire/known_exceptions.hpp"
 
 #include <any>
+#include <atomic>
 #include <filesystem>
 #include <functional>
 #include <future>
 #include <ios>
+#include <memory>
 #include <new>
 #include <stdexcept>
+#include <string>
 #include <string_view>
 #include <system_error>
 #include <typeinfo>
@@ -17,23 +20,47 @@
 namespace plait::wire {
 namespace {
 
-// Error categories are objects of one process; these are known by their names.
-const std::error_category* const categories[] = {&std::generic_category(), &std::system_category(),
-                                                 &std::iostream_category(), &std::future_category()};
+// Stands for a category of the user's: same name, but equal to none of this process.
+class ForeignCategory final : public std::error_category {
+ public:
+  explicit ForeignCategory(std::string name) : name_(std::move(name)) {}
+  const char* name() const noexcept override { return name_.c_str(); }
+  std::string message(int value) const override { return name_ + " error " + std::to_string(value); }
+
+  const ForeignCategory* next = nullptr;
+
+ private:
+  std::string name_;
+};
+
+// Error categories are objects of one process. The standard ones are known by their names, others are made; these
+// are kept, as codes refer to them. Without a lock, for a child may be forked at any time.
+const std::error_category& category_named(const std::string& name) {
+  static const std::error_category* const standard[] = {&std::generic_category(), &std::system_category(),
+                                                        &std::iostream_category(), &std::future_category()};
+  for (const std::error_category* category : standard) {
+    if (name == category->name()) return *category;
+  }
+  static constinit std::atomic<const ForeignCategory*> foreign{nullptr};
+  const ForeignCategory* head = foreign.load(std::memory_order_acquire);  // pairs with the push below
+  for (const ForeignCategory* category = head; category != nullptr; category = category->next) {
+    if (name == category->name()) return *category;
+  }
+  auto made = std::make_unique<ForeignCategory>(name);
+  made->next = head;  // two threads may both add one; that does no harm
+  while (!foreign.compare_exchange_weak(made->next, made.get(), std::memory_order_acq_rel)) {
+  }
+  return *made.release();
+}
 
 template <class Out>
-void put_code(Out& out, const std::error_code& code) {
+void put_error_code(Out& out, const std::error_code& code) {
   put(out, std::string_view(code.category().name()));
   put(out, code.value());
 }
-// The number in the generic category, if the category is not known here.
 std::error_code get_error_code(Reader& in) {
   const auto name = get<std::string>(in);
-  const int value = get<int>(in);
-  for (const std::error_category* category : categories) {
-    if (name == category->name()) return {value, *category};
-  }
-  return {value, std::generic_category()};
+  return {get<int>(in), category_named(name)};
 }
 
 // A message without what the exception's constructor adds to it from the code.
@@ -49,7 +76,7 @@ template <class E>
 struct SystemErrorDetails {
   template <class Out>
   static void put(Out& out, const E& error) {
-    put_code(out, error.code());
+    put_error_code(out, error.code());
   }
   static E make(Reader& in, const std::string& message) {
     const std::error_code code = get_error_code(in);
@@ -66,7 +93,7 @@ struct FilesystemErrorDetails {
   using E = std::filesystem::filesystem_error;
   template <class Out>
   static void put(Out& out, const E& error) {
-    put_code(out, error.code());
+    put_error_code(out, error.code());
     wire::put(out, error.path1());
     wire::put(out, error.path2());
   }

@@ -108,8 +108,9 @@ std::string hex(std::uint64_t number) {
 
 // Frames between call_traced and the callee.
 bool is_plumbing(const std::string& function) {
-  for (const char* part : {"plait::wire::Runner<", "plait::wire::call_traced<", "plait::wire::run_call(",
-                           "std::__invoke", "std::invoke"}) {
+  for (const char* part :
+       {"plait::wire::Runner<", "plait::wire::call_traced", "plait::wire::run_call(", "plait::detail::run_chunk<",
+        "std::__apply_impl", "std::apply<", "std::__invoke", "std::invoke"}) {
     if (function.find(part) != std::string::npos) return true;
   }
   return false;

@@ -73,7 +73,7 @@ class ProbeTypeInfo final : public std::type_info {
 extern const ProbeTypeInfo probe_type_info __asm__("_ZTIN5plait4wire10ThrowProbeE");
 __attribute__((init_priority(101), used)) const ProbeTypeInfo probe_type_info;
 #else
-void ThrowProbe::key() {}  // other runtimes do not ask the type_info: no traces
+// Other runtimes do not ask the type_info: there are no traces.
 #endif
 
 ThrowTrace& last_throw() noexcept { return trace; }

@@ -188,7 +188,7 @@ ChunkResult<R> run_chunk(F f, std::vector<std::tuple<Args...>> calls) {
   ChunkResult<R> result;
   result.values.reserve(calls.size());
   const auto call = [&](Args&... args) -> decltype(auto) { return std::invoke(f, std::move(args)...); };
-  try {
+  auto all = [&] {
     for (auto& arguments : calls) {
       if constexpr (std::is_void_v<R>) {
         std::apply(call, arguments);
@@ -197,6 +197,9 @@ ChunkResult<R> run_chunk(F f, std::vector<std::tuple<Args...>> calls) {
         result.values.push_back(std::apply(call, arguments));
       }
     }
+  };
+  try {
+    wire::call_traced(all);  // the handler below would hide the stack of what is thrown
   } catch (...) {
     result.error = wire::encode_exception(std::current_exception());
   }

@@ -107,6 +107,24 @@ TEST(Exceptions, SystemErrorsKeepTheirCode) {
   EXPECT_EQ(caught<std::system_error>(back).code(), code);
 }
 
+class Category final : public std::error_category {
+ public:
+  const char* name() const noexcept override { return "mine"; }
+  std::string message(int) const override { return "full"; }
+};
+
+TEST(Exceptions, CodesOfOtherCategoriesEqualNoneOfTheStandards) {
+  static const Category category;
+  const std::system_error error(EPERM, category, "box");
+  expect_known(error);
+  const auto back =
+      caught<std::system_error>(decode_exception(encode_exception(std::make_exception_ptr(error)))).code();
+  EXPECT_EQ(back.value(), EPERM);
+  EXPECT_STREQ(back.category().name(), "mine");
+  EXPECT_NE(back, std::errc::operation_not_permitted);
+  EXPECT_EQ(back, caught<std::system_error>(decode_exception(encode_exception(std::make_exception_ptr(error)))).code());
+}
+
 TEST(Exceptions, OursKeepTypeAndMessage) {
   expect_known(Error("a"));
   expect_known(ValueError("b"));

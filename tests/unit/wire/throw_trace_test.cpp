@@ -70,6 +70,16 @@ TEST(ThrowTrace, DeepStacksAreCut) {
   EXPECT_EQ(last_throw().count, ThrowTrace::max_frames);
 }
 
+TEST(ThrowTrace, IsKeptByCallTracedForAHandlerOutside) {
+  try {
+    call_traced([] { (void)outer(1); });
+    FAIL();
+  } catch (...) {
+    const auto error = decode_exception(encode_exception(std::current_exception()));
+    EXPECT_NE(trace_of(error).find("fail_at_zero(int)"), std::string::npos) << trace_of(error);
+  }
+}
+
 TEST(ThrowTrace, ThreadsThatEndPassThrough) {
   bool returned = false;
   bool unwound = false;

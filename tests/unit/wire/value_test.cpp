@@ -121,6 +121,26 @@ TEST(Values, ClassesTravelByTheirSerializers) {
   expect_same(derived);
 }
 
+// The example in plait/wire.hpp.
+class Account {
+ public:
+  template <class A>
+  void serialize(A& ar) {
+    ar(owner_, balance_);
+  }
+  bool operator==(const Account&) const = default;
+
+ private:
+  friend class plait::wire::Access;
+  std::string owner_;
+  long balance_ = 0;
+};
+
+TEST(Values, ExampleOfTheHeader) {
+  expect_same(Account());
+  expect_same(std::map<std::string, std::vector<Account>>{{"bank", std::vector<Account>(3)}});
+}
+
 TEST(Values, AggregatesTravelByTheirFields) {
   expect_same(Point{1, 2});
   expect_same(Padded{'x', 2});

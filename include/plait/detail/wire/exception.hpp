@@ -5,14 +5,25 @@
 
 #include <cstddef>
 #include <exception>
+#include <memory>
 #include <span>
+#include <type_traits>
 #include <vector>
 
 #include "plait/detail/export.hpp"
 
 namespace plait::wire {
 
-// Type, message and details of an exception, and the stack on which it was thrown if run_call of this thread saw it.
+// Calls f(context). An exception passes through, and the stack on which it was thrown is remembered for
+// encode_exception in this thread, until the next call. A handler between the throw and here hides it: catch outside.
+PLAIT_EXPORT void call_traced(void (*f)(void*), void* context);
+template <class F>
+void call_traced(F&& f) {
+  call_traced([](void* context) { (*static_cast<std::remove_reference_t<F>*>(context))(); }, std::addressof(f));
+}
+
+// Type, message and details of an exception, and the stack on which it was thrown if run_call or call_traced of this
+// thread saw it.
 // Throws std::bad_alloc, and what a serializer of the user throws.
 [[nodiscard]] PLAIT_EXPORT std::vector<std::byte> encode_exception(const std::exception_ptr& error);
 
