@@ -10,7 +10,7 @@
 #include <bit>
 #include <memory>
 
-#include "plait/detail/wire/kind.hpp"
+#include "plait/detail/wire/shippable.hpp"
 
 namespace plait::wire {
 

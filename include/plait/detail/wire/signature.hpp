@@ -11,7 +11,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "plait/detail/wire/kind.hpp"
+#include "plait/detail/wire/shippable.hpp"
 
 namespace plait::wire {
 
