@@ -3,7 +3,6 @@
 
 #include <cxxabi.h>
 
-#include <cstring>
 #include <typeinfo>
 
 #include "plait/exceptions.hpp"
@@ -62,9 +61,7 @@ Description describe(const std::exception_ptr& error) {
 // The thrown object: what an exception_ptr points to.
 const void* object_of(const std::exception_ptr& error) noexcept {
   static_assert(sizeof(error) == sizeof(void*));
-  const void* object = nullptr;
-  std::memcpy(&object, &error, sizeof object);
-  return object;
+  return *reinterpret_cast<const void* const*>(&error);
 }
 
 void put_trace(auto& out, const ThrowTrace& trace) {
