@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/child_life.hpp"
 
-#include <cxxabi.h>
 #include <signal.h>
 
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
-#include <iostream>
 
 #include "os/lifeline.hpp"
+#include "os/output.hpp"
 #include "os/process.hpp"
 #include "os/signals.hpp"
 #include "process/process.hpp"
@@ -20,18 +19,10 @@ namespace {
 
 constinit bool is_child = false;
 
-void flush_output() noexcept {
-  try {
-    std::cout.flush();
-  } catch (...) {  // a stream that was set to throw: there is nobody left to tell
-  }
-  std::fflush(stdout);
-}
-
 // exit() in a child ends the child. What the program had registered before (atexit, destructors of static objects,
 // which may join threads that are not here) belongs to the program, so this runs before it, and nothing after.
 void leave(int code, void*) noexcept {
-  flush_output();
+  os::flush_output();
   os::exit_now(code);
 }
 
@@ -65,13 +56,12 @@ void live(Birth birth, std::uint32_t owner) noexcept {
     on_exit(leave, nullptr);
     os::unblock_all_signals();
     birth.run(birth.argument);
-    flush_output();
-    os::exit_now(0);
-  } catch (const abi::__forced_unwind&) {  // pthread_exit: the end of this thread is the end of the child
-    flush_output();
+    os::flush_output();
     os::exit_now(0);
   } catch (...) {
-    flush_output();
+    os::flush_output();
+    // pthread_exit unwinds by what is no C++ exception; the end of this thread is the end of the child.
+    if (std::current_exception() == nullptr) os::exit_now(0);
     report_failure("uncaught exception in a child process");
     os::exit_now(1);
   }

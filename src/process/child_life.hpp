@@ -23,7 +23,8 @@ void forget_signals() noexcept;
 
 // Binds the child's life to the host's, waits for the permit, enters the shared heap as `owner`, runs the entry,
 // flushes standard output, and leaves by _exit: with 0, or with 1 and a message if something was thrown. Without the
-// permit it leaves before it has done anything.
+// permit it leaves before it has done anything. exit() in the child skips what the program had registered for its own
+// exit.
 [[noreturn]] void live(Birth birth, std::uint32_t owner) noexcept;
 
 // In a handler: says on standard error what was thrown.

@@ -2,15 +2,13 @@
 #include "process/family.hpp"
 
 #include <pthread.h>
-#include <stdio_ext.h>
 
 #include <atomic>
 #include <chrono>
-#include <cstdio>
-#include <iostream>
 #include <thread>
 
 #include "os/epoll.hpp"
+#include "os/output.hpp"
 #include "os/pidfd.hpp"
 #include "os/process.hpp"
 #include "os/signals.hpp"
@@ -35,11 +33,6 @@ bool has_one_thread() {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   return true;
-}
-
-void flush_output() {
-  std::cout.flush();
-  std::fflush(stdout);
 }
 
 }  // namespace
@@ -93,14 +86,14 @@ void Family::start_by_fork(const std::shared_ptr<ChildProcess>& child, Entry ent
   shm::Heap::get();
   os::Pipe permit = os::make_pipe();
   os::FileDescriptor lifeline = os::duplicate(lifeline_.reader.get());  // the child loses all that is the family's
-  flush_output();
+  os::flush_output();
   pid_t pid = 0;
   {
     const os::BlockAllSignals blocked;  // the host's handlers are not to run in the child
     pid = os::fork_process();
     if (pid == 0) {
       forget_signals();
-      __fpurge(stdout);  // what another thread has printed since is the parent's to write
+      os::discard_output();  // what another thread has printed since is the parent's to write
       permit.writer.reset();
       try {
         os::detach_standard_input();

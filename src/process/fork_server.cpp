@@ -3,15 +3,14 @@
 
 #include <array>
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
-#include <iostream>
 #include <string>
 #include <system_error>
 #include <vector>
 
 #include "os/epoll.hpp"
 #include "os/error.hpp"
+#include "os/output.hpp"
 #include "os/process.hpp"
 #include "os/signals.hpp"
 #include "os/socket.hpp"
@@ -41,11 +40,6 @@ int fork_server(void* context) {
 int launch_server(void* context) {
   pid_t pid = 0;
   return static_cast<os::FreshImage*>(context)->run(pid);
-}
-
-void flush_output() {
-  std::cout.flush();
-  std::fflush(stdout);
 }
 
 // `step` starts the server in a copy of this process that nobody notices.
@@ -80,7 +74,7 @@ ForkServer::ForkServer(std::uint64_t id, os::FileDescriptor requests, os::FileDe
 std::shared_ptr<ForkServer> ForkServer::fork(std::uint64_t id, const os::Lifeline& lifeline) {
   shm::Heap::get();  // before the fork, so that both have it
   Connection connection(lifeline);
-  flush_output();
+  os::flush_output();
   start_unnoticed(fork_server, &connection.theirs);
   return connection.finish(id);
 }

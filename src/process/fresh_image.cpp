@@ -74,6 +74,7 @@ os::FileDescriptor inherit(int fd) noexcept {
   birth.lifeline = inherit(lifeline);
   birth.permit = inherit(permit);
   birth.run = resolve(entry);
+  forget_signals();  // what static initializers have set up
   live(std::move(birth), owner);
 }
 

@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/server_loop.hpp"
 
-#include <stdio_ext.h>
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstdio>
 #include <string>
 #include <system_error>
 #include <vector>
 
 #include "os/epoll.hpp"
+#include "os/output.hpp"
 #include "os/pidfd.hpp"
 #include "os/process.hpp"
 #include "os/signals.hpp"
@@ -203,7 +201,7 @@ void serve(ServerEnds ends) noexcept {
     forget_signals();
     const std::string program_name = os::thread_name();
     os::set_thread_name("plait-forkserver");
-    __fpurge(stdout);  // what the host has not written yet is the host's to write
+    os::discard_output();  // what the host has not written yet is the host's to write
     os::detach_standard_input();
     const std::array keep{ends.requests.get(), ends.exits.get(), ends.lifeline.get(), shm::Heap::get().fd()};
     os::close_all_but(keep);

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -38,6 +39,11 @@ enum Deed : std::uint64_t {
   leave_thread
 };
 
+// Not the null pointer, at which UBSan would catch us.
+volatile int* forbidden_place() {
+  return static_cast<volatile int*>(mmap(nullptr, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+}
+
 void do_deed(std::uint64_t deed) {
   switch (deed) {
     case return_:
@@ -49,7 +55,7 @@ void do_deed(std::uint64_t deed) {
     case abort_:
       std::abort();
     case segfault:
-      *static_cast<volatile int*>(nullptr) = 1;
+      *forbidden_place() = 1;
       return;
     case kill_:
       raise(SIGKILL);
@@ -92,6 +98,16 @@ TEST_P(Start, LeavingTellsTheCode) {
   EXPECT_EQ(end_of(exit_99).code, 99);
   const ExitStatus status = end_of(exit_0);
   EXPECT_TRUE(status.known && status.signal == 0 && status.code == 0) << status;
+}
+
+void exit_with(std::uint64_t code) { std::exit(static_cast<int>(code)); }
+
+TEST_P(Start, ExitDoesNotRunWhatTheProgramHadRegistered) {
+  static bool registered = std::atexit([] {
+                             if (in_child()) _exit(66);
+                           }) == 0;
+  EXPECT_TRUE(registered);
+  EXPECT_EQ(start_child(GetParam(), exit_with, 12).end->wait().code, 12);
 }
 
 TEST_P(Start, DeathTellsTheSignal) {
