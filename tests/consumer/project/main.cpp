@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <plait/deadline.hpp>
-#include <plait/errors.hpp>
+#include <plait/plait.hpp>
 
-#include <chrono>
 #include <cstdio>
+#include <vector>
 
-const char* message_of_other();
+int square(int x);  // in other.cpp
 
-int main() {
-  try {
-    throw plait::ValueError("consumer");
-  } catch (const plait::Error& error) {
-    std::printf("%s %s\n", error.what(), message_of_other());
-  }
-  return plait::Deadline(std::chrono::seconds(-1)).expired() ? 0 : 1;
+int main(int argc, char** argv) {
+  plait::init(argc, argv);
+  plait::futures::ThreadPoolExecutor threads({.max_workers = 2});
+  plait::futures::ProcessPoolExecutor processes({.max_workers = 2});
+  const std::vector<int> numbers = {1, 2, 3, 4};
+  int sum = threads.submit([&] { return square(5); }).result();
+  for (int n : processes.map(square, numbers)) sum += n;
+  std::printf("%d\n", sum);
+  return sum == 55 ? 0 : 1;
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A second file that includes everything: headers must not define anything twice.
-#include <plait/deadline.hpp>
-#include <plait/errors.hpp>
+#include <plait/plait.hpp>
 
-const char* message_of_other();
-const char* message_of_other() { return "other"; }
+int square(int x);
+int square(int x) { return x * x; }
