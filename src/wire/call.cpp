@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plait/detail/wire/call.hpp"
 
+#include "os/advice.hpp"
 #include "plait/errors.hpp"
 #include "wire/throw_trace.hpp"
 
@@ -8,6 +9,8 @@ namespace plait::wire {
 
 void throw_encode_error(const char* what) { throw EncodeError(what); }
 void throw_decode_error(const char* what) { throw DecodeError(what); }
+
+void expect_large_block(void* begin, std::size_t size) noexcept { os::expect_to_be_filled(begin, size); }
 
 // Has a type_info of ours: the compiler expects it where key() is, which is nowhere, and finds throw_trace.cpp's.
 struct ThrowProbe {

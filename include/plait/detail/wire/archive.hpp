@@ -21,6 +21,11 @@ namespace plait::wire {
 [[noreturn]] PLAIT_EXPORT void throw_encode_error(const char* what);
 [[noreturn]] PLAIT_EXPORT void throw_decode_error(const char* what);
 
+// Tells the system that this memory is about to be filled, if there is so much of it that it pays. Changes nothing
+// else.
+inline constexpr std::size_t large_block = std::size_t{4} << 20;
+PLAIT_EXPORT void expect_large_block(void* begin, std::size_t size) noexcept;
+
 template <class Out, class T>
 void put(Out& out, const T& value);
 template <class T>

@@ -100,8 +100,14 @@ struct Codec<std::vector<T, A>, Kind::vector> {
   static std::vector<T, A> get(Reader& in) {
     if constexpr (flat<T>) {
       const Block block = get_block<T>(in);
-      if (const T* data = objects<T>(block)) return std::vector<T, A>(data, data + block.count);
-      return get_misaligned(block);
+      const T* data = objects<T>(block);
+      if (data == nullptr) return get_misaligned(block);
+      if (block.count < large_block / sizeof(T)) return std::vector<T, A>(data, data + block.count);
+      std::vector<T, A> value;
+      value.reserve(block.count);
+      expect_large_block(value.data(), block.count * sizeof(T));
+      value.assign(data, data + block.count);
+      return value;
     } else {
       std::vector<T, A> value;
       get_elements<T>(
