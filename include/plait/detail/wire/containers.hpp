@@ -143,10 +143,11 @@ struct Codec<std::vector<bool, A>, Kind::vector> {
   static std::vector<bool, A> get(Reader& in) {
     const auto count = in.scalar<std::uint64_t>();
     if (count / 8 > in.remaining()) throw_decode_error("plait: a count is larger than the message");
-    const auto* bytes = in.bytes(static_cast<std::size_t>(count / 8 + (count % 8 != 0 ? 1 : 0)));
     std::vector<bool, A> value(static_cast<std::size_t>(count));
-    for (std::size_t i = 0; i < value.size(); ++i)
-      value[i] = ((std::to_integer<unsigned>(bytes[i / 8]) >> (i % 8)) & 1U) != 0;
+    for (std::size_t i = 0; i < value.size(); i += 8) {
+      const unsigned byte = in.scalar<std::uint8_t>();
+      for (std::size_t j = i; j < i + 8 && j < value.size(); ++j) value[j] = ((byte >> (j - i)) & 1U) != 0;
+    }
     return value;
   }
 };
