@@ -193,6 +193,8 @@ void Family::after_fork_in_child() noexcept {
   static Family* parents = nullptr;  // keeps it reachable for leak checkers: its memory is never looked at again
   if (Family* made = family.exchange(nullptr, std::memory_order_relaxed)) {
     made->close_inherited();
+    made->supervisor_.unlock_after_fork();
+    made->mutex_.unlock();
     parents = made;
   }
   static_cast<void>(parents);
