@@ -13,6 +13,9 @@
 #include <string>
 #include <system_error>
 
+#include "os/error.hpp"
+#include "os/file_descriptor.hpp"
+
 namespace plait::os {
 namespace {
 
@@ -27,18 +30,13 @@ int create_shared_file(const char* name, std::size_t size) {
   if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && size > limit.rlim_cur) {
     fail(EFBIG, "a shared memory of " + std::to_string(size) + " bytes is above the limit on file sizes (ulimit -f)");
   }
-  const int fd = memfd_create(name, MFD_CLOEXEC);
-  if (fd < 0) fail(errno, "memfd_create");
-  int result = 0;
-  do {
-    result = ftruncate(fd, static_cast<off_t>(size));
-  } while (result < 0 && errno == EINTR);
-  if (result < 0) {
-    const int error = errno;
-    ::close(fd);
-    fail(error, "ftruncate of a memfd to " + std::to_string(size) + " bytes");
+  // Not in place of a standard stream that the host has closed: children put /dev/null there.
+  FileDescriptor file = above_standard_streams(FileDescriptor(memfd_create(name, MFD_CLOEXEC)));
+  if (!file) fail(errno, "memfd_create");
+  if (retry_interrupted([&] { return ftruncate(file.get(), static_cast<off_t>(size)); }) < 0) {
+    fail(errno, "ftruncate of a memfd to " + std::to_string(size) + " bytes");
   }
-  return fd;
+  return file.release();
 }
 
 void* map_shared_file(int fd, std::size_t size, void* address) noexcept {

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cxxabi.h>
 #include <stdio_ext.h>
 
 #include <algorithm>
@@ -91,10 +90,10 @@ void run_task(Slot& slot) {
   try {
     wire::run_call(call, outcome);
     outcome.publish(Content::value);
-  } catch (const abi::__forced_unwind&) {
-    throw;  // pthread_exit in a task: the worker is to end
   } catch (...) {
-    report(outcome, std::current_exception());
+    const std::exception_ptr error = std::current_exception();
+    if (error == nullptr) throw;  // no exception but pthread_exit in a task: the worker is to end
+    report(outcome, error);
   }
 }
 

@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "shm/heap.hpp"
-#include "wire/symbols.hpp"
 
 namespace plait::detail {
 void* Message::allocate(std::size_t size) { return shm::Heap::get().allocate(size); }
@@ -24,13 +23,7 @@ void Message::take(Message& other) noexcept {
 }
 
 std::string RemoteTask::describe() const {
-  std::string name;
-  try {
-    if (code_ != nullptr) name = wire::function_name(wire::locate_code(code_));
-  } catch (const Error&) {  // code of no module: its type has to do
-  }
-  if (name.empty()) name = name_;
-  return name + " (task " + std::to_string(number) + ")";
+  return wire::describe_callable(name_, code_) + " (task " + std::to_string(number) + ")";
 }
 
 }  // namespace plait::detail

@@ -18,7 +18,7 @@ namespace plait::tests {
 class Gate {
  public:
   Gate() {
-    char directory[] = "/tmp/plait-gate-XXXXXX";
+    char directory[] = "/tmp/gate-XXXXXX";
     if (::mkdtemp(directory) == nullptr) throw std::runtime_error("mkdtemp");
     path_ = std::string(directory) + "/fifo";
     if (::mkfifo(path_.c_str(), 0600) != 0) throw std::runtime_error("mkfifo");

@@ -76,7 +76,7 @@ int squares_in_a_pool_of_its_own(int n) {
 class Fifo {
  public:
   Fifo() {
-    std::string name = (std::filesystem::temp_directory_path() / "plait-fifo-XXXXXX").string();
+    std::string name = (std::filesystem::temp_directory_path() / "fifo-XXXXXX").string();
     directory_ = mkdtemp(name.data());
     if (mkfifo(path().c_str(), 0600) != 0) throw std::system_error(errno, std::system_category(), "mkfifo");
   }
