@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+// Messages of every size, and serializers that fail: M1 and M3 of the fault list.
+#include <gmock/gmock.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <type_traits>
+#include <vector>
+
+#include "fault_test.hpp"
+#include "plait/detail/wire/archive.hpp"
+#include "shm/heap.hpp"
+
+namespace plait::faults {
+namespace {
+
+constexpr std::size_t KiB = 1024, MiB = 1024 * KiB, GiB = 1024 * MiB;
+
+// No two parts of it are the same, so that nothing can be moved or lost unnoticed.
+std::string pattern(std::size_t size) {
+  std::string text(size, '\0');
+  std::uint64_t state = size + 1;
+  for (std::size_t i = 0; i < size; i += sizeof state) {
+    state = state * 6364136223846793005U + 1442695040888963407U;
+    text.replace(i, std::min(sizeof state, size - i), reinterpret_cast<const char*>(&state),
+                 std::min(sizeof state, size - i));
+  }
+  return text;
+}
+
+std::size_t anonymous_memory_of(const std::string& process) {
+  std::istringstream status(tests::read_file("/proc/" + process + "/status"));
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("RssAnon:")) return std::stoul(line.substr(8)) * KiB;
+  }
+  return 0;
+}
+
+// Memory of this program and its family: their own, and the shared heap once.
+std::size_t memory_of_family() {
+  std::size_t sum = shm::Heap::get().bytes_committed() + anonymous_memory_of("self");
+  for (const tests::FamilyMember& member : tests::family()) sum += anonymous_memory_of(std::to_string(member.pid));
+  return sum;
+}
+
+// The most memory that the family had while the object lives, beyond what it had at first.
+class PeakMemory {
+ public:
+  PeakMemory() : before_(memory_of_family()), watcher_([this] { watch(); }) {}
+  PeakMemory(const PeakMemory&) = delete;
+  PeakMemory& operator=(const PeakMemory&) = delete;
+  ~PeakMemory() { stop(); }
+
+  std::size_t stop() {
+    done_ = true;
+    if (watcher_.joinable()) watcher_.join();
+    return most_;
+  }
+
+ private:
+  void watch() {
+    while (!done_) {
+      const std::size_t now = memory_of_family();
+      most_ = std::max(most_, now > before_ ? now - before_ : 0);
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+  }
+
+  const std::size_t before_;
+  std::size_t most_ = 0;
+  std::atomic<bool> done_{false};
+  std::thread watcher_;
+};
+
+}  // namespace
+
+// ---- M1 ------------------------------------------------------------------------------------------------------------
+
+std::string echo(std::string text) { return text; }
+
+class FaultM1 : public OverStartMethods {
+ protected:
+  void expect_echo(std::size_t size) {
+    SCOPED_TRACE(std::to_string(size) + " bytes");
+    const std::string sent = pattern(size);
+    auto future = pool_.submit(echo, sent);
+    const std::string& got = future.result(std::chrono::minutes(10));
+    EXPECT_EQ(got.size(), size);
+    EXPECT_TRUE(got == sent);  // not EXPECT_EQ, which would print them
+  }
+
+  ProcessPoolExecutor pool_{workers(1)};
+};
+PLAIT_OVER_START_METHODS(FaultM1, "forkserver", "spawn", "fork");
+
+TEST_P(FaultM1, SmallMessages) {
+  for (std::size_t size = 0; size <= 300; ++size) expect_echo(size);
+}
+
+TEST_P(FaultM1, MediumMessages) {
+  for (const std::size_t size : {4 * KiB, 64 * KiB, MiB, 2 * MiB, 16 * MiB}) {
+    for (const std::size_t near : {size - 1, size, size + 1}) expect_echo(near);
+  }
+}
+
+class FaultM1Large : public FaultM1 {};
+PLAIT_OVER_START_METHODS(FaultM1Large, "forkserver");
+
+TEST_P(FaultM1Large, HugeMessages) {
+  if (!soak()) GTEST_SKIP() << "needs 16 GiB of memory: scripts/test --soak";
+  for (const std::size_t size : {2 * GiB - 1, 2 * GiB, 3 * GiB, 4 * GiB + 1}) expect_echo(size);
+}
+
+// An argument that comes back takes, beside itself, three times its size at most: the message, the worker's copy, and
+// the result's message; the caller's result takes the place of the first two.
+TEST_P(FaultM1Large, PeakMemoryIsThreeTimesTheMessage) {
+  if (sanitized) GTEST_SKIP() << "sanitizers have memory of their own";
+  expect_echo(1);
+  const std::size_t size = soak() ? 2 * GiB : 128 * MiB;
+  const std::string sent = pattern(size);
+  PeakMemory peak;
+  auto future = pool_.submit(echo, sent);
+  EXPECT_TRUE(future.result(std::chrono::minutes(10)) == sent);
+  const double factor = static_cast<double>(peak.stop()) / static_cast<double>(size);
+  EXPECT_LE(factor, 3.1);
+  EXPECT_GE(factor, 0.9) << "nothing was measured";
+}
+
+// ---- M3 ------------------------------------------------------------------------------------------------------------
+
+enum class When { never, measured, encoded, decoded };
+enum class How { throws, crashes };
+
+void misbehave(How how) {
+  if (how == How::throws) throw std::runtime_error("this serializer does not like it");
+  ::raise(SIGSEGV);
+}
+
+// A value whose serializer fails in the stage and in the way that the value says.
+struct Troubled {
+  When when = When::never;
+  How how = How::throws;
+  std::string ballast = std::string(1000, 'x');
+
+  template <class A>
+  void serialize(A& ar) {
+    ar(when, how, ballast);
+    if (when == When::measured && std::is_same_v<A, wire::SizeCounter>) misbehave(how);
+    if (when == When::encoded && std::is_same_v<A, wire::Writer>) misbehave(how);
+    if (when == When::decoded && A::is_reading) misbehave(how);
+  }
+};
+
+std::size_t take(Troubled troubled) { return troubled.ballast.size(); }
+Troubled give(When when, How how) { return {.when = when, .how = how}; }
+
+class FaultM3 : public OverStartMethods {
+ protected:
+  // Only this future fails; those around it have results, and the pool goes on.
+  template <class Expect>
+  void expect_alone(Expect expect) {
+    std::vector<Future<int>> others;
+    for (int i = 0; i < 20; ++i) others.push_back(pool_.submit(square, i));
+    expect();
+    for (int i = 0; i < 20; ++i) EXPECT_EQ(others[static_cast<std::size_t>(i)].result(T), i * i);
+    expect_squares(pool_, 20);
+  }
+
+  template <class R>
+  static void expect_own_error(const Future<R>& future) {
+    try {
+      static_cast<void>(future.result(T));
+      FAIL() << "the future has a value";
+    } catch (const std::runtime_error& error) {
+      EXPECT_THAT(error.what(), testing::HasSubstr("this serializer does not like it"));
+    }
+  }
+
+  void expect_bad_argument(When when) {
+    expect_alone([&] { expect_own_error(pool_.submit(take, Troubled{.when = when})); });
+  }
+  void expect_bad_result(When when) {
+    expect_alone([&] { expect_own_error(pool_.submit(give, when, How::throws)); });
+  }
+
+  ProcessPoolExecutor pool_{workers(2)};
+};
+PLAIT_OVER_START_METHODS(FaultM3, "forkserver", "spawn", "fork");
+
+TEST_P(FaultM3, ArgumentThrowsWhenMeasured) { expect_bad_argument(When::measured); }
+TEST_P(FaultM3, ArgumentThrowsWhenEncoded) { expect_bad_argument(When::encoded); }
+TEST_P(FaultM3, ArgumentThrowsWhenDecoded) { expect_bad_argument(When::decoded); }
+TEST_P(FaultM3, ResultThrowsWhenMeasured) { expect_bad_result(When::measured); }
+TEST_P(FaultM3, ResultThrowsWhenEncoded) { expect_bad_result(When::encoded); }
+TEST_P(FaultM3, ResultThrowsWhenDecoded) { expect_bad_result(When::decoded); }
+
+// A crash in the worker costs that task, in whichever stage. (In the caller's own process, where arguments are encoded
+// and results decoded, a crash is the caller's.)
+TEST_P(FaultM3, ArgumentCrashesWhenDecoded) {
+  expect_alone([&] {
+    EXPECT_EQ(death_of(pool_.submit(take, Troubled{.when = When::decoded, .how = How::crashes})).signal(), SIGSEGV);
+  });
+}
+TEST_P(FaultM3, ResultCrashesWhenMeasured) {
+  expect_alone([&] { EXPECT_EQ(death_of(pool_.submit(give, When::measured, How::crashes)).signal(), SIGSEGV); });
+}
+TEST_P(FaultM3, ResultCrashesWhenEncoded) {
+  expect_alone([&] { EXPECT_EQ(death_of(pool_.submit(give, When::encoded, How::crashes)).signal(), SIGSEGV); });
+}
+
+}  // namespace plait::faults
