@@ -51,18 +51,21 @@ class Zip {
  private:
   template <class Use, std::size_t... i>
   bool next(Use& use, std::index_sequence<i...>) {
+    if (at_end_) return false;
     if (at_) {
       (++std::get<i>(*at_), ...);
     } else {
       at_.emplace(std::ranges::begin(std::get<i>(views_))...);
     }
-    if (((std::get<i>(*at_) == std::ranges::end(std::get<i>(views_))) || ...)) return false;
+    at_end_ = ((std::get<i>(*at_) == std::ranges::end(std::get<i>(views_))) || ...);
+    if (at_end_) return false;
     use(*std::get<i>(*at_)...);
     return true;
   }
 
   std::tuple<Views...> views_;
   std::optional<std::tuple<std::ranges::iterator_t<Views>...>> at_;
+  bool at_end_ = false;
 };
 
 // The futures of calls that were submitted and not yet waited for, at most `limit` of them. `Submit` submits the next

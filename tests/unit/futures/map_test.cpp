@@ -131,6 +131,7 @@ TEST_F(Map, TimeoutCountsFromTheCall) {
       {.timeout = 1ms}, [&](int x) { return go.wait(), x; }, std::vector{1});
   EXPECT_THROW(results.begin(), TimeoutError);
   go.count_down();
+  pool.shutdown();  // the task may still use the latch
 }
 
 TEST_F(Map, ThreadsIgnoreChunksize) {
