@@ -45,8 +45,12 @@ Stat read_stat(pid_t pid) {
 }  // namespace
 
 std::string read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
+  try {
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+  } catch (const std::ios_base::failure&) {  // files of /proc: the process has died since they were opened
+    return {};
+  }
 }
 
 void join_family(char** argv) {
