@@ -87,7 +87,7 @@ void Heap::attach(int fd, void* base, std::size_t size, OwnerId self) {
   auto heap = std::unique_ptr<Heap>(new Heap(new HeapArena(fd, mapped, size, false, self)));
   Heap* none = nullptr;
   if (!the_heap.compare_exchange_strong(none, heap.get(), std::memory_order_acq_rel)) throw RuntimeError(twice);
-  heap.release();
+  static_cast<void>(heap.release());  // the_heap owns it
 }
 
 Heap::Heap(std::size_t size) : arena_(create_arena(size).release()) {}

@@ -35,7 +35,7 @@ template <class F>
 consteval bool is_lambda() {
   const std::string_view name = __PRETTY_FUNCTION__;
   return std::is_class_v<F> && !std::is_aggregate_v<F> &&
-         (name.find("<lambda") != name.npos || name.find("(lambda") != name.npos);
+         (name.find("<lambda") != std::string_view::npos || name.find("(lambda") != std::string_view::npos);
 }
 
 // Refuses T, a value to be sent, with the reason. Looks into containers, tuples and aggregates for it.
@@ -181,7 +181,7 @@ struct CheckedCall {
 // Compiles only if f(args...) can run in another process; the error says why not and what to do.
 template <class F, class... Args>
 constexpr void check_shippable() {
-  static_assert(CheckedCall<std::decay_t<F>, Args&&...>::ok || true);
+  [[maybe_unused]] constexpr bool ok = CheckedCall<std::decay_t<F>, Args&&...>::ok;  // its assertions speak
 }
 
 }  // namespace plait::wire

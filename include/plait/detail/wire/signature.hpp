@@ -33,6 +33,7 @@ struct Signature<R (*)(Ps...) noexcept> : KnownSignature<Ps...> {};
 template <class R, class C>
 struct Signature<R C::*> : KnownSignature<> {};
 
+// NOLINTNEXTLINE(bugprone-macro-parentheses): qualifiers are no expression
 #define PLAIT_MEMBER_SIGNATURE(qualifiers) \
   template <class R, class C, class... Ps> \
   struct Signature<R (C::*)(Ps...) qualifiers> : KnownSignature<Ps...> {};
