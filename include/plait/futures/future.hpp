@@ -70,7 +70,7 @@ class Future {
   Future() : state_(State::adopt(new detail::ResultState<T>)) {}
 
   // True: the task will never run, or was cancelled before. False: it runs or has finished. Callbacks run here.
-  bool cancel() { return state_->cancel(); }
+  bool cancel() { return State(state_)->cancel(); }
   [[nodiscard]] bool cancelled() const noexcept { return state_->cancelled(); }
   [[nodiscard]] bool running() const noexcept { return state_->running(); }
   // Finished or cancelled.
@@ -92,22 +92,22 @@ class Future {
   // stderr, the rest still run. It may submit to the executor, and shut it down.
   template <std::invocable<Future<T>&> F>
   void add_done_callback(F function) const {
-    state_->add_done_callback(std::make_unique<detail::FutureCallback<T, F>>(std::move(function)));
+    State(state_)->add_done_callback(std::make_unique<detail::FutureCallback<T, F>>(std::move(function)));
   }
 
   // For executors: the task is about to run. False: it was cancelled; wait() and as_completed() are told.
   // Throws RuntimeError: it is running or done already.
-  bool set_running_or_notify_cancel() { return state_->set_running_or_notify_cancel(); }
+  bool set_running_or_notify_cancel() { return State(state_)->set_running_or_notify_cancel(); }
   // For executors: settles with a value (none for void). Throws InvalidStateError: settled or cancelled already, or a
   // pool is running the task.
   template <class... U>
     requires(sizeof...(U) == (std::is_void_v<T> ? 0 : 1))
   void set_result(U&&... value) {
-    state_->set_value(std::forward<U>(value)...);
+    State(state_)->set_value(std::forward<U>(value)...);
   }
   // For executors: settles with an exception, a std::exception_ptr or the exception itself. Throws InvalidStateError as
   // set_result; ValueError: a null pointer.
-  void set_exception(std::exception_ptr error) { state_->set_exception(std::move(error)); }
+  void set_exception(std::exception_ptr error) { State(state_)->set_exception(std::move(error)); }
   template <std::derived_from<std::exception> E>
   void set_exception(E error) {
     set_exception(std::make_exception_ptr(std::move(error)));
@@ -116,6 +116,7 @@ class Future {
   friend bool operator==(const Future&, const Future&) noexcept = default;
 
  private:
+  // What wakes others or runs callbacks holds a reference of its own: one of them may drop this very handle.
   using State = detail::Ref<detail::ResultState<T>>;
   friend detail::FutureAccess;
   friend std::hash<Future>;

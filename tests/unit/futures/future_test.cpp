@@ -171,6 +171,13 @@ TEST(Future, CallbackMayAddCallbacksAndAskForTheResult) {
   EXPECT_EQ(value, 3);
 }
 
+TEST(Future, CallbackMayDropTheLastHandle) {
+  auto future = std::make_unique<Future<int>>();
+  future->add_done_callback([&](Future<int>&) { future.reset(); });
+  future->set_result(3);
+  EXPECT_EQ(future, nullptr);
+}
+
 TEST(Future, CallbackMayBeMoveOnly) {
   Future<int> future;
   int seen = 0;

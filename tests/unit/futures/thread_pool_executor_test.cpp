@@ -220,8 +220,8 @@ TEST(ThreadPoolShutdown, ByATaskOfThePool) {
 }
 
 TEST(ThreadPoolShutdown, ByACallback) {
-  ThreadPoolExecutor pool(1);
   std::latch called(1);
+  ThreadPoolExecutor pool(1);
   pool.submit([] {}).add_done_callback([&](Future<void>&) {
     pool.shutdown();
     called.count_down();
@@ -324,8 +324,8 @@ TEST(ThreadPoolNesting, WithATimeoutItWaits) {
 }
 
 TEST(ThreadPoolCallbacks, MaySubmitAndWait) {
-  ThreadPoolExecutor pool(1);
   std::latch called(1);
+  ThreadPoolExecutor pool(1);
   int value = 0;
   pool.submit([] { return 1; }).add_done_callback([&](Future<int>& future) {
     value = future.result() + pool.submit([] { return 2; }).result();
