@@ -14,7 +14,8 @@ namespace {
 
 __attribute__((noinline)) int fail_at_zero(int n) {
   if (n == 0) throw std::runtime_error("here");
-  return fail_at_zero(n - 1) + 1;
+  const volatile int below = fail_at_zero(n - 1);  // volatile: no optimizer makes a loop of the recursion
+  return below + 1;
 }
 __attribute__((noinline)) int outer(int n) { return fail_at_zero(n) + 1; }
 __attribute__((noinline)) int survive(int n) {
