@@ -78,8 +78,9 @@ def page(everything, rows):
         "![Median of every subject, by workload](performance.svg)",
         "",
         "`raw` is the limit: a lane (one way; `raw-echo`: there and back) or ping-pong in bare shared memory, memcpy, fork",
-        "and wait. `python` is Python's own ProcessPoolExecutor, `python-pool` its multiprocessing.Pool, `python-threads` its ThreadPoolExecutor; `std` is",
-        "std::async, `tbb` oneTBB's task_group, `asio` Boost.Asio's thread_pool.",
+        "and wait. `python` is Python's own ProcessPoolExecutor, `python-pool` its multiprocessing.Pool, `python-threads`",
+        "its ThreadPoolExecutor; `std` is std::async, `tbb` oneTBB's task_group (whose wait runs the task itself if nobody",
+        "else has), `tbb-enqueue` its task_arena::enqueue, `asio` Boost.Asio's thread_pool.",
         "",
         "## Targets",
         "",
@@ -90,7 +91,7 @@ def page(everything, rows):
     for workload in everything:
         if not any(row["workload"] == workload.id for row in rows):
             continue
-        text += [f"### {workload.id}", "", f"{workload.title[0].upper()}{workload.title[1:]}.", ""]
+        text += [f"### {workload.id}", "", f"{workload.title}.", ""]
         for case in workload.cases:
             found = _rows_of(rows, workload, case)
             own = found.get("plait")

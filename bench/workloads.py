@@ -107,7 +107,7 @@ def workloads(binaries):
     return [
         Workload(
             "process-map",
-            "no-op tasks by map, chunksize 1, 2 process workers",
+            "No-op tasks by map, chunksize 1, 2 process workers",
             [
                 Case(
                     "chunksize 1",
@@ -125,7 +125,7 @@ def workloads(binaries):
         ),
         Workload(
             "process-map-chunked",
-            "the same, in the chunks that Python's Pool makes by default",
+            "The same, in the chunks that Python's Pool makes by default",
             [
                 Case(
                     f"chunksize {default_chunk}",
@@ -143,7 +143,7 @@ def workloads(binaries):
         ),
         Workload(
             "process-roundtrip",
-            "submit(f, x).result(), warm pool of 2 processes",
+            "`submit(f, x).result()`, warm pool of 2 processes",
             [
                 Case(
                     "one at a time",
@@ -161,7 +161,7 @@ def workloads(binaries):
         ),
         Workload(
             "process-submit",
-            "submit all, then every result(), 2 process workers",
+            "Every `submit`, then every `result()`, 2 process workers",
             [
                 Case(
                     "one future per task",
@@ -177,7 +177,7 @@ def workloads(binaries):
         ),
         Workload(
             "process-payload",
-            "a std::vector<double> to a process worker, or from it; Python: bytes",
+            "A `std::vector<double>` to a process worker, or from it; Python: bytes",
             [
                 payload("argument", 64 << 20, "64 MiB", 10, 3),
                 payload("result", 64 << 20, "64 MiB", 10, 3),
@@ -187,7 +187,7 @@ def workloads(binaries):
         ),
         Workload(
             "thread-submit",
-            "submit from one thread to a pool of 2",
+            "`submit` from one thread to a pool of 2",
             [
                 thread_submit(
                     "with futures",
@@ -202,7 +202,7 @@ def workloads(binaries):
         ),
         Workload(
             "thread-roundtrip",
-            "submit(f).result() on a pool of 2 threads",
+            "`submit(f).result()` on a pool of 2 threads",
             [
                 Case(
                     "one at a time",
@@ -212,16 +212,17 @@ def workloads(binaries):
                         "raw": cpp("process-roundtrip/raw", 200_000),
                         "asio": cpp("thread-roundtrip/asio", 20_000),
                         "tbb": cpp("thread-roundtrip/tbb", 200_000),
+                        "tbb-enqueue": cpp("thread-roundtrip/tbb-enqueue", 20_000),
                         "std": cpp("thread-roundtrip/std", 5_000),
                         **pythons("thread-roundtrip", ["python-threads"], 10_000),
                     },
-                    [faster(1, other) for other in ("asio", "tbb", "std")],
+                    [faster(1, other) for other in ("asio", "tbb", "tbb-enqueue", "std")],
                 )
             ],
         ),
         Workload(
             "worker-start",
-            "one worker, from its start to its end; raw: fork and wait; Python: one Process",
+            "One worker, from its start to its end; raw: fork and wait; Python: one Process",
             [
                 Case(
                     "forkserver",
@@ -249,7 +250,7 @@ def workloads(binaries):
         ),
         Workload(
             "idle",
-            "a pool of 2 processes, idle for 10 s, from 0.1 s after its last task",
+            "A pool of 2 processes, idle for 10 s, from 0.1 s after its last task",
             [
                 idle("CPU time", "ms", "cpu"),
                 idle("wake-ups", "wake-ups", "wakeups"),
@@ -257,7 +258,7 @@ def workloads(binaries):
         ),
         Workload(
             "primes",
-            f"the tutorial's 65 primes on 16 workers, {CORES} cores",
+            f"The tutorial's 65 numbers, on 16 workers, {CORES} cores",
             [
                 Case(
                     "65 numbers",
@@ -276,7 +277,7 @@ def workloads(binaries):
         ),
         Workload(
             "fib",
-            f"fib(25) to fib(39) by as_completed on 3 workers, {CORES} cores; Python: fib(20) to fib(30)",
+            f"fib(25) to fib(39) by `as_completed` on 3 workers, {CORES} cores; Python: fib(20) to fib(30)",
             [
                 Case(
                     "one call of fib",

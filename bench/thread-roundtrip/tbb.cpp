@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// wait() may run the task in the waiting thread: oneTBB promises parallelism, not another thread.
+// wait() runs the task in the waiting thread itself: oneTBB promises parallelism, not another thread.
 #include <oneapi/tbb/global_control.h>
 #include <oneapi/tbb/task_arena.h>
 #include <oneapi/tbb/task_group.h>
