@@ -270,6 +270,9 @@ void ThreadPoolCore::start_first_worker() {
   } catch (const std::system_error& error) {
     LiveThreadPools::get().remove(*this);
     throw std::system_error(error.code(), "plait: not even one worker of a ThreadPoolExecutor could be started");
+  } catch (...) {
+    LiveThreadPools::get().remove(*this);
+    throw;
   }
   started_.store(true, std::memory_order_relaxed);
 }

@@ -2,7 +2,6 @@
 #include "plait/futures/thread_pool_executor.hpp"
 
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -10,6 +9,7 @@
 #include <atomic>
 #include <barrier>
 #include <chrono>
+#include <fstream>
 #include <latch>
 #include <memory>
 #include <set>
@@ -124,18 +124,30 @@ TEST(ThreadPoolExecutor, WakesForWorkAfterSleeping) {
   }
 }
 
-TEST(ThreadPoolExecutor, UsesNoProcessorWhileIdle) {
+// How often the thread has gone to sleep, or been made to wait.
+long context_switches(pid_t thread) {
+  std::ifstream status("/proc/self/task/" + std::to_string(thread) + "/status");
+  long sum = 0;
+  for (std::string word; status >> word;) {
+    long count = 0;
+    if (word.ends_with("ctxt_switches:") && status >> count) sum += count;
+  }
+  return sum;
+}
+
+TEST(ThreadPoolExecutor, IdleWorkersDoNotWakeUp) {
   ThreadPoolExecutor pool(2);
-  (void)wait(std::vector{pool.submit([] {}), pool.submit([] {})});
+  std::barrier<> together(2);
+  const auto meet = [&] { return together.arrive_and_wait(), ::gettid(); };
+  std::vector futures{pool.submit(meet), pool.submit(meet)};
   std::this_thread::sleep_for(100ms);
-  const auto usage = [] {
-    rusage now{};
-    getrusage(RUSAGE_SELF, &now);
-    return now.ru_nvcsw + now.ru_nivcsw;
-  };
-  const long before = usage();
-  std::this_thread::sleep_for(300ms);
-  EXPECT_LE(usage() - before, 2) << "a worker woke up for nothing";
+  std::vector<long> before;
+  for (auto& future : futures) before.push_back(context_switches(future.result()));
+  std::this_thread::sleep_for(200ms);
+  for (std::size_t i = 0; i < futures.size(); ++i) {
+    EXPECT_GT(before[i], 0);
+    EXPECT_EQ(context_switches(futures[i].result()), before[i]);
+  }
 }
 
 // ---- initializer
