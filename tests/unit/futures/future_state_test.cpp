@@ -115,7 +115,9 @@ TEST(FutureStateRaces, OneOfManySettlersWins) {
 TEST(FutureStateRaces, EitherCancelledOrStarted) {
   const auto start = [](Contended& it) {
     it.started = it.state->try_start();
-    if (it.started) EXPECT_TRUE(it.state->publish());
+    if (it.started) {
+      EXPECT_TRUE(it.state->publish());
+    }
   };
   race<Contended>(contended, {start, cancel, observe}, [](Contended& it) {
     EXPECT_NE(it.started, it.cancelled);
