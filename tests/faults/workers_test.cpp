@@ -2,6 +2,7 @@
 // Workers that die: W1, W2, W5 to W8 of the fault list. (W3 and W4 are in kill_sweep_test.cpp.)
 #include <gmock/gmock.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -75,9 +76,9 @@ TEST_P(FaultW1, AllKilledInMidTaskCostTheirOwnTasks) {
 
 // ---- W2 ------------------------------------------------------------------------------------------------------------
 
-void write_to_null() {
-  volatile int* nowhere = nullptr;
-  *nowhere = 1;
+void write_where_nothing_is() {
+  void* page = ::mmap(nullptr, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  *static_cast<volatile int*>(page) = 1;
 }
 void abort_here() { std::abort(); }
 void leave_with(int code) { ::_exit(code); }
@@ -104,7 +105,7 @@ class FaultW2 : public OverStartMethods {
 PLAIT_OVER_START_METHODS(FaultW2, "forkserver", "spawn", "fork");
 
 // Under a sanitizer, too: its handlers of fatal signals are not for workers.
-TEST_P(FaultW2, SegmentationFault) { expect_end(SIGSEGV, 0, write_to_null); }
+TEST_P(FaultW2, SegmentationFault) { expect_end(SIGSEGV, 0, write_where_nothing_is); }
 TEST_P(FaultW2, Abort) { expect_end(SIGABRT, 0, abort_here); }
 TEST_P(FaultW2, LeavesWithZero) { expect_end(0, 0, leave_with, 0); }
 TEST_P(FaultW2, LeavesWith99) { expect_end(0, 99, leave_with, 99); }
