@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # cmake -D STEP=… -P consume.cmake: one step of the consumer tests; see CMakeLists.txt for the variables.
 
+set(ENV{CCACHE_BASEDIR} ${PLAIT_SOURCE_DIR})
+set(ENV{CCACHE_NOHASHDIR} 1)
+
 function(run)
   execute_process(COMMAND ${ARGV} COMMAND_ECHO STDOUT RESULT_VARIABLE result)
   if(NOT result EQUAL 0)
