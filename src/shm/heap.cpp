@@ -124,7 +124,10 @@ Offset Heap::offset_of(const void* pointer) const noexcept {
   return reinterpret_cast<std::uintptr_t>(pointer) - reinterpret_cast<std::uintptr_t>(base());
 }
 
-void* Heap::at(Offset offset) const noexcept { return arena().chunks().base() + offset; }
+void* Heap::at(Offset offset) const noexcept {
+  // As numbers too: an offset that is no block's gives a pointer that may be asked about, and no more.
+  return reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(base()) + offset);
+}
 
 bool Heap::contains_block(Offset offset, std::size_t size, OwnerId owner) const noexcept {
   return arena().contains(offset, size, owner);
