@@ -62,6 +62,7 @@ Outcome run(Executor& executor, const std::string& name, const std::vector<std::
   const Stopwatch watch;
   Progress progress(name, numbers.size());
   std::vector<Future<Verdict>> futures;
+  futures.reserve(numbers.size());
   for (const std::int64_t number : numbers) futures.push_back(executor.submit(check, number));
   Outcome outcome;
   for (auto& future : as_completed(futures)) {

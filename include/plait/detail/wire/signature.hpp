@@ -33,7 +33,7 @@ struct Signature<R (*)(Ps...) noexcept> : KnownSignature<Ps...> {};
 template <class R, class C>
 struct Signature<R C::*> : KnownSignature<> {};
 
-// NOLINTNEXTLINE(bugprone-macro-parentheses): qualifiers are no expression
+// NOLINTBEGIN(bugprone-macro-parentheses): qualifiers are no expression
 #define PLAIT_MEMBER_SIGNATURE(qualifiers) \
   template <class R, class C, class... Ps> \
   struct Signature<R (C::*)(Ps...) qualifiers> : KnownSignature<Ps...> {};
@@ -50,6 +50,7 @@ PLAIT_MEMBER_SIGNATURE(const& noexcept)
 PLAIT_MEMBER_SIGNATURE(&& noexcept)
 PLAIT_MEMBER_SIGNATURE(const&& noexcept)
 #undef PLAIT_MEMBER_SIGNATURE
+// NOLINTEND(bugprone-macro-parentheses)
 
 template <class F>
   requires requires { &F::operator(); }
