@@ -110,12 +110,6 @@ bool FutureState::publish_with(Word flags) noexcept {
 
 bool FutureState::publish_encoded() noexcept { return publish_with(encoded); }
 
-bool FutureState::publish_exception(std::exception_ptr error) noexcept {
-  if (status() == Status::pending && !try_start()) return true;
-  store_exception(std::move(error));
-  return publish();
-}
-
 FutureState::~FutureState() {
   while (callbacks_ != nullptr) callbacks_ = std::move(callbacks_->next_);  // not by recursion: there may be many
 }

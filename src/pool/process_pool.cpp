@@ -35,6 +35,15 @@ constexpr std::chrono::milliseconds start_retry_pause{50};
 constexpr std::uint64_t least_depth = 2;
 // Tasks that take longer than this are handed out one by one.
 constexpr std::chrono::microseconds long_task{200};
+// While others collect, or outcomes come thick, the collector looks so often instead of being rung for each: at first,
+// and when the traffic goes on.
+constexpr std::chrono::microseconds shortest_nap{100};
+constexpr std::chrono::microseconds longest_nap{400};
+constexpr std::uint64_t many_outcomes = 8;
+// Tasks are stacked up before a busy worker for so long rather than that another is woken, which takes as long.
+constexpr std::chrono::microseconds price_of_waking{20};
+// Every so many-th post looks for outcomes: who submits a stream of tasks needs no collector.
+constexpr std::uint32_t posts_between_visits = 16;
 
 // One core is left to the threads that wait for the workers.
 std::uint32_t spin_seats() {
@@ -68,6 +77,8 @@ class ExitForwarder final : public process::ExitListener {
   Ref<ProcessPoolCore> pool_;
   std::uint32_t owner_;
 };
+
+bool is_free(const std::unique_ptr<Worker>& worker) { return worker->idle() && !worker->retiring; }
 
 thread_local const ProcessPoolCore* collector_of_this_thread = nullptr;
 
@@ -124,14 +135,22 @@ void ProcessPoolCore::post(Ref<RemoteTask> task) {
     throw RuntimeError(
         "this ProcessPoolExecutor belongs to the parent process, a forked child cannot use it; make one in the child");
   }
-  const std::scoped_lock lock(mutex_);
-  check_takes_tasks();
-  if (!collector_started_) start_collector();
-  if (workers_.empty()) start_worker();  // throws: the task was not taken
-  task->number = ++task_number_;
-  pending_.push_back(std::move(task));
-  if (!lanes_full_) feed();
-  if (bell_left_silent_ && helpers_.load(std::memory_order_seq_cst) == 0) arm_bell();
+  TaskList settled;
+  {
+    const std::scoped_lock lock(mutex_);
+    check_takes_tasks();
+    if (!collector_started_) start_collector();
+    if (workers_.empty()) start_worker();  // throws: the task was not taken
+    task->number = ++task_number_;
+    pending_.push_back(std::move(task));
+    if (++posts_since_visit_ >= posts_between_visits) {
+      posts_since_visit_ = 0;
+      collected_by_others_ += collect(settled);
+    }
+    if (!lanes_full_) feed();
+    if (bell_left_silent_ && !collector_watches_ && helpers_.load(std::memory_order_seq_cst) == 0) arm_bell();
+  }
+  settle(settled, false);
 }
 
 void ProcessPoolCore::feed() {
@@ -146,9 +165,11 @@ void ProcessPoolCore::feed() {
   }
 }
 
-// The worker to give the next task to: an idle one, the warmest first; else a new one; else the least busy.
+// The worker to give the next task to: an idle one, the warmest first; else a new one; else the least busy. Among short
+// tasks also the warmest if it will be done with what it has before another can wake up.
 Worker* ProcessPoolCore::worker_with_room() {
   if (hot_ != nullptr && hot_->idle() && !hot_->retiring) return hot_;
+  if (hot_ != nullptr && collector_watches_ && hot_->has_room(depth_) && !worth_sharing(*hot_)) return hot_;
   Worker* least_busy = nullptr;
   for (const auto& worker : workers_) {
     if (worker->retiring) continue;
@@ -159,6 +180,11 @@ Worker* ProcessPoolCore::worker_with_room() {
     if (Worker* started = try_start_worker()) return started;
   }
   return least_busy != nullptr && least_busy->has_room(depth_) ? least_busy : nullptr;
+}
+
+// Whether another worker should get a part of what this one has, even if it must be woken for it.
+bool ProcessPoolCore::worth_sharing(const Worker& worker) noexcept {
+  return worker.time_per_task * static_cast<std::int64_t>(worker.tasks_held()) >= price_of_waking;
 }
 
 void ProcessPoolCore::give(Worker& worker, Ref<RemoteTask> task) {
@@ -198,18 +224,19 @@ Worker& ProcessPoolCore::start_worker() {
 
 // ---- bringing outcomes back --------------------------------------------------------------------------------------
 
-void ProcessPoolCore::collect(TaskList& settled) {
-  bool collected = false;
-  for (const auto& worker : workers_) collected |= collect_lane(*worker, settled);
-  if (!collected) return;
+std::uint64_t ProcessPoolCore::collect(TaskList& settled) {
+  std::uint64_t freed = 0;
+  for (const auto& worker : workers_) freed += collect_lane(*worker, settled);
+  if (freed == 0) return 0;
   lanes_full_ = false;
   feed();
   if (pending_.empty()) rebalance();
+  return freed;
 }
 
-bool ProcessPoolCore::collect_lane(Worker& worker, TaskList& settled) {
+std::uint64_t ProcessPoolCore::collect_lane(Worker& worker, TaskList& settled) {
   std::uint64_t outcomes = 0;
-  bool moved = false;
+  std::uint64_t freed = 0;
   while (!worker.idle()) {
     const SlotState state = worker.lane.oldest_state();
     if (state == SlotState::done) {
@@ -219,13 +246,13 @@ bool ProcessPoolCore::collect_lane(Worker& worker, TaskList& settled) {
       break;
     }
     worker.lane.collect();
-    moved = true;
+    ++freed;
   }
   if (outcomes > 0) {
     worker.completed += outcomes;
     adapt_depth(worker, outcomes);
   }
-  return moved;
+  return freed;
 }
 
 void ProcessPoolCore::take_outcome(Worker& worker, TaskList& settled) {
@@ -233,7 +260,7 @@ void ProcessPoolCore::take_outcome(Worker& worker, TaskList& settled) {
   Ref<RemoteTask> task = worker.take(worker.lane.oldest_position());
   Message outcome;
   bool is_error = false;
-  std::exception_ptr corrupted;
+  std::exception_ptr failure;
   try {
     const shm::Payload payload = worker.lane.outcome();
     is_error = payload.content == shm::Content::error;
@@ -242,20 +269,23 @@ void ProcessPoolCore::take_outcome(Worker& worker, TaskList& settled) {
       Heap::get().adopt(block);
       outcome = Message(block, payload.size);
     } else {
-      outcome.assign_inline(payload.data, payload.size);
+      outcome = Message(payload.size);
+      std::copy_n(payload.data, payload.size, outcome.bytes().begin());
     }
   } catch (const Error&) {  // the worker wrote nonsense: it is not to be trusted any more
-    corrupted = std::current_exception();
+    failure = std::current_exception();
     worker.retiring = true;
     worker.child->signal(SIGKILL);
+  } catch (const std::bad_alloc&) {
+    failure = std::current_exception();
   }
   if (kind == Worker::Sent::initializer) {
-    if (corrupted == nullptr && is_error) corrupted = wire::decode_exception(outcome.bytes());
-    if (corrupted != nullptr) break_pool("the initializer of a worker process failed", corrupted);
+    if (failure == nullptr && is_error) failure = wire::decode_exception(outcome.bytes());
+    if (failure != nullptr) break_pool("the initializer of a worker process failed", failure);
     return;
   }
-  if (corrupted != nullptr) {
-    task->stage_failure(corrupted);
+  if (failure != nullptr) {
+    task->stage_failure(failure);
   } else {
     task->stage_outcome(std::move(outcome), is_error);
   }
@@ -266,7 +296,8 @@ void ProcessPoolCore::take_outcome(Worker& worker, TaskList& settled) {
 // dry while tasks wait, back to the least when tasks are long.
 void ProcessPoolCore::adapt_depth(Worker& worker, std::uint64_t outcomes) {
   const auto now = std::chrono::steady_clock::now();
-  if ((now - worker.last_collected) / outcomes > long_task) {
+  worker.time_per_task = (now - worker.last_collected) / outcomes;
+  if (worker.time_per_task > long_task) {
     depth_ = least_depth;
   } else if (worker.idle() && !pending_.empty()) {
     depth_ = std::min(depth_ * 2, shm::TaskRing::capacity);
@@ -278,32 +309,52 @@ void ProcessPoolCore::adapt_depth(Worker& worker, std::uint64_t outcomes) {
   help_budget_ns_.store(budget.current().count(), std::memory_order_relaxed);
 }
 
-// Nothing waits any more: idle workers take half of what the busiest has not begun.
+// Nothing waits any more: the busiest worker gives up half of what it has not begun, if another could run it.
 void ProcessPoolCore::rebalance() {
-  for (const auto& idle : workers_) {
-    if (!idle->idle() || idle->retiring) continue;
-    Worker& busiest = **std::ranges::max_element(workers_, {}, &Worker::tasks_held);
-    TaskList moved;
-    std::uint64_t wanted = busiest.tasks_held() / 2;
-    for (std::uint64_t at = busiest.lane.next_position(); wanted > 0 && at-- > busiest.lane.oldest_position();) {
-      if (busiest.sent(at).kind != Worker::Sent::task) continue;
-      if (!busiest.lane.revoke(at)) break;
-      moved.push_front(busiest.take(at));
-      --wanted;
-    }
-    while (!moved.empty()) give(*idle, moved.pop_front());
+  if (broken_ != nullptr || workers_.empty() || !another_is_free()) return;
+  Worker& busiest = **std::ranges::max_element(workers_, {}, &Worker::tasks_held);
+  if (busiest.tasks_held() < 2 || !worth_sharing(busiest)) return;
+  if (std::ranges::none_of(workers_, &is_free) && try_start_worker() == nullptr) return;
+  std::uint64_t wanted = busiest.tasks_held() / 2;
+  for (std::uint64_t at = busiest.lane.next_position(); wanted > 0 && at-- > busiest.lane.oldest_position();) {
+    if (busiest.sent(at).kind != Worker::Sent::task) continue;
+    if (!busiest.lane.revoke(at)) break;
+    pending_.push_front(busiest.take(at));
+    --wanted;
   }
+  feed();
 }
 
-bool ProcessPoolCore::collect_and_settle(bool may_run_callbacks) noexcept {
+// A task that has been running for long tells as much as one that is done.
+void ProcessPoolCore::notice_long_tasks() {
+  const auto now = std::chrono::steady_clock::now();
+  for (const auto& worker : workers_) {
+    if (!worker->idle()) worker->time_per_task = std::max(worker->time_per_task, now - worker->last_collected);
+  }
+  if (pending_.empty()) rebalance();
+}
+
+// Tasks wait behind others although a worker is free: the collector must see that they do not wait for long.
+bool ProcessPoolCore::has_stack() const noexcept {
+  const auto has_several = [](const auto& worker) { return worker->tasks_held() > 1; };
+  return broken_ == nullptr && std::ranges::any_of(workers_, has_several) && another_is_free();
+}
+
+bool ProcessPoolCore::another_is_free() const noexcept {
+  return workers_.size() < config_.max_workers || std::ranges::any_of(workers_, &is_free);
+}
+
+bool ProcessPoolCore::collect_and_settle() noexcept {
   TaskList settled;
   {
     const std::scoped_lock lock(mutex_);
-    collect(settled);
+    collector_watches_ = true;
+    outcomes_come_thick_ = collect(settled) >= many_outcomes;
+    notice_long_tasks();
   }
   if (settled.empty()) return false;
-  settle(settled, may_run_callbacks);
-  return true;
+  settle(settled, true);
+  return !outcomes_come_thick_;
 }
 
 void ProcessPoolCore::settle(TaskList& settled, bool may_run_callbacks) noexcept {
@@ -335,7 +386,7 @@ void ProcessPoolCore::help(bool (*done)(const void*) noexcept, const void* conte
     if (done(context)) return true;
     if (!mutex_.try_lock()) return false;
     TaskList settled;
-    collect(settled);
+    collected_by_others_ += collect(settled);
     mutex_.unlock();
     settle(settled, false);
     return done(context);
@@ -347,11 +398,10 @@ void ProcessPoolCore::help(bool (*done)(const void*) noexcept, const void* conte
 }
 
 void ProcessPoolCore::stop_helping() noexcept {
-  if (helpers_.fetch_sub(1, std::memory_order_seq_cst) != 1) return;
+  if (helpers_.fetch_sub(1, std::memory_order_seq_cst) != 1 || collector_watches_) return;
   const bool all_idle = std::ranges::all_of(workers_, [](const auto& worker) { return worker->idle(); });
   bell_left_silent_ = all_idle;  // nothing can ring before the next post
   if (!all_idle) arm_bell();
-  if (waits_for_helpers_.load(std::memory_order_seq_cst) != 0) wake_collector();
 }
 
 // Who arms looks once more: an outcome, a death or a request may have come between the last look and the arming,
@@ -359,42 +409,52 @@ void ProcessPoolCore::stop_helping() noexcept {
 void ProcessPoolCore::arm_bell() noexcept {
   bell_left_silent_ = false;
   block_->bell.arm();
-  if (something_to_do()) wake_collector();
+  if (something_to_do() || has_stack()) wake_collector();
+}
+
+// seq_cst: who asks sets its flag and wakes; who sleeps says so, and looks.
+bool ProcessPoolCore::has_requests() const noexcept {
+  return has_exits_.load(std::memory_order_seq_cst) || has_deferred_.load(std::memory_order_seq_cst) ||
+         stop_requested_.load(std::memory_order_seq_cst);
 }
 
 // Under mutex_. seq_cst throughout: pairs with arm(), see Doorbell.
 bool ProcessPoolCore::something_to_do() noexcept {
-  if (has_exits_.load(std::memory_order_seq_cst) || has_deferred_.load(std::memory_order_seq_cst) ||
-      stop_requested_.load(std::memory_order_seq_cst)) {
-    return true;
-  }
+  if (has_requests()) return true;
   return std::ranges::any_of(workers_,
                              [](const auto& worker) { return !worker->idle() && worker->lane.oldest_settled(); });
 }
 
 void ProcessPoolCore::wake_collector() noexcept {
   block_->bell.wake();
-  if (waits_for_helpers_.exchange(0, std::memory_order_seq_cst) != 0) {
-    os::futex_wake(waits_for_helpers_, 1, os::Scope::private_);
-  }
+  if (naps_.exchange(0, std::memory_order_seq_cst) != 0) os::futex_wake(naps_, 1, os::Scope::private_);
 }
 
+// The collector naps while there is traffic, so that nobody has to wake it for each outcome, and while tasks wait
+// behind others although a worker is free; when a nap has brought nothing it sleeps until it is rung.
 void ProcessPoolCore::sleep_until_something_happens() noexcept {
+  std::optional<std::chrono::steady_clock::time_point> nap_until;
   {
     const std::scoped_lock lock(mutex_);
-    if (helpers_.load(std::memory_order_seq_cst) > 0) {
-      // They collect; the last of them, or whoever has work for this thread, ends the sleep below.
-      waits_for_helpers_.store(1, std::memory_order_seq_cst);
-      if (something_to_do()) waits_for_helpers_.store(0, std::memory_order_seq_cst);
+    const bool traffic = std::exchange(collected_by_others_, 0) != 0 || std::exchange(outcomes_come_thick_, false) ||
+                         helpers_.load(std::memory_order_seq_cst) > 0;
+    if (traffic || has_stack()) {
+      nap_until = std::chrono::steady_clock::now() + nap_;
+      if (!traffic) nap_until = std::max(*nap_until, next_start_);  // no sooner can a worker be started
+      nap_ = std::min(nap_ * 2, longest_nap);
+      naps_.store(1, std::memory_order_seq_cst);
+      if (has_requests()) return naps_.store(0, std::memory_order_seq_cst);
     } else {
+      nap_ = shortest_nap;
+      collector_watches_ = false;
       bell_left_silent_ = false;
       block_->bell.arm();
       if (something_to_do()) return;
     }
   }
-  if (waits_for_helpers_.load(std::memory_order_seq_cst) != 0) {
-    os::futex_wait(waits_for_helpers_, 1, std::nullopt, os::Scope::private_);
-    waits_for_helpers_.store(0, std::memory_order_seq_cst);
+  if (nap_until) {
+    os::futex_wait(naps_, 1, nap_until, os::Scope::private_);
+    naps_.store(0, std::memory_order_seq_cst);
   } else {
     block_->bell.wait();
   }
@@ -419,7 +479,7 @@ void ProcessPoolCore::run_collector() noexcept {
   collector_of_this_thread = this;
   os::set_thread_name("plait-collector");
   while (!closed()) {
-    bool progress = collect_and_settle(true);
+    bool progress = collect_and_settle();
     progress |= handle_exits();
     progress |= run_deferred_callbacks();
     progress |= close_when_idle();

@@ -69,17 +69,20 @@ class ProcessPoolCore final : public detail::ProcessPool {
   void check_takes_tasks() const;
   void feed();
   [[nodiscard]] Worker* worker_with_room();
+  [[nodiscard]] static bool worth_sharing(const Worker& worker) noexcept;
   [[nodiscard]] Worker* try_start_worker();
   Worker& start_worker();
   void give(Worker& worker, detail::Ref<detail::RemoteTask> task);
   static void send_quit(Worker& worker);
 
   // Bringing outcomes back; under mutex_.
-  void collect(TaskList& settled);
-  bool collect_lane(Worker& worker, TaskList& settled);
+  // These two return how many slots they freed.
+  std::uint64_t collect(TaskList& settled);
+  std::uint64_t collect_lane(Worker& worker, TaskList& settled);
   void take_outcome(Worker& worker, TaskList& settled);
   void adapt_depth(Worker& worker, std::uint64_t outcomes);
   void rebalance();
+  void notice_long_tasks();
   void handle_exit(const WorkerExit& exit, TaskList& settled);
   void fail_pending(const std::exception_ptr& cause, TaskList& settled);
   void break_pool(const std::string& why, const std::exception_ptr& cause);
@@ -88,12 +91,15 @@ class ProcessPoolCore final : public detail::ProcessPool {
   void stop_helping() noexcept;
   void arm_bell() noexcept;
   [[nodiscard]] bool something_to_do() noexcept;
+  [[nodiscard]] bool has_requests() const noexcept;
+  [[nodiscard]] bool has_stack() const noexcept;
+  [[nodiscard]] bool another_is_free() const noexcept;
   void wake_collector() noexcept;
 
   // The collector thread.
   void start_collector();
   void run_collector() noexcept;
-  bool collect_and_settle(bool may_run_callbacks) noexcept;
+  bool collect_and_settle() noexcept;
   void settle(TaskList& settled, bool may_run_callbacks) noexcept;
   bool handle_exits();
   bool run_deferred_callbacks() noexcept;
@@ -116,6 +122,7 @@ class ProcessPoolCore final : public detail::ProcessPool {
   Worker* hot_ = nullptr;    // the worker that was busy last: its cache is warm and it may still spin
   std::uint64_t depth_ = 2;  // how many tasks a lane may hold while others wait
   bool lanes_full_ = false;  // no worker had room, and nothing was collected since
+  std::uint32_t posts_since_visit_ = 0;
   std::uint64_t task_number_ = 0;
   RestartLimit restarts_;
   std::exception_ptr broken_;       // why no task can run any more
@@ -124,6 +131,10 @@ class ProcessPoolCore final : public detail::ProcessPool {
   std::chrono::steady_clock::time_point next_start_;
   bool bell_left_silent_ = false;  // nothing was in a lane when the last helper left: the next post arms
   bool collector_started_ = false;
+  bool collector_watches_ = false;         // it is awake, or naps: the bell need not be armed
+  bool outcomes_come_thick_ = false;       // its last look found many
+  std::uint64_t collected_by_others_ = 0;  // since it last went to sleep
+  std::chrono::microseconds nap_{100};     // its next
 
   std::mutex exits_mutex_;
   std::vector<WorkerExit> exits_;
@@ -135,7 +146,7 @@ class ProcessPoolCore final : public detail::ProcessPool {
   std::atomic<bool> stop_requested_{false};
 
   std::atomic<std::uint32_t> helpers_{0};
-  std::atomic<std::uint32_t> waits_for_helpers_{0};  // a futex word: the collector sleeps here while they collect
+  std::atomic<std::uint32_t> naps_{0};  // a futex word: 1 while the collector naps
   std::atomic<std::int64_t> help_budget_ns_{os::SpinBudget::most.count()};
   std::optional<std::chrono::steady_clock::time_point> helper_gave_up_;  // when it had begun; under mutex_
 

@@ -126,11 +126,13 @@ class TaskWaiter {
 
  private:
   Slot* spin() noexcept {
-    if (!block_.pool->seats.take(block_.owner)) return nullptr;
+    SpinSeats& seats = block_.pool->seats;
+    const auto seat = seats.take(block_.owner);
+    if (!seat) return nullptr;
     PLAIT_KILL_POINT("pool.seat.taken");
     Slot* slot = nullptr;
-    budget_.spin([&] { return (slot = lane_.try_claim()) != nullptr; });
-    block_.pool->seats.leave(block_.owner);
+    budget_.spin([&] { return (slot = lane_.try_claim()) != nullptr || !seats.holds(*seat, block_.owner); });
+    seats.leave(block_.owner);
     return slot;
   }
 

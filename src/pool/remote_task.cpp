@@ -1,25 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plait/detail/remote_task.hpp"
 
-#include <algorithm>
+#include <new>
 
 #include "shm/heap.hpp"
 
 namespace plait::detail {
-void* Message::allocate(std::size_t size) { return shm::Heap::get().allocate(size); }
 
-void Message::deallocate(void* block) noexcept { shm::Heap::get().deallocate(block); }
-
-void Message::assign_inline(const std::byte* from, std::size_t size) noexcept {
-  reset();
-  size_ = size;
-  std::copy_n(from, size, inline_);
+Message::Message(std::size_t size) : size_(size), inline_{} {
+  if (size <= inline_capacity) return;
+  if (size <= slot_capacity) {
+    memory_ = ::operator new(size);
+    place_ = Place::own_memory;
+  } else {
+    memory_ = shm::Heap::get().allocate(size);
+    place_ = Place::shared;
+  }
 }
 
-void Message::take(Message& other) noexcept {
-  size_ = std::exchange(other.size_, 0);
-  block_ = std::exchange(other.block_, nullptr);
-  if (block_ == nullptr) std::copy_n(other.inline_, size_, inline_);
+void Message::free_memory() noexcept {
+  if (place_ == Place::shared) return shm::Heap::get().deallocate(memory_);
+  ::operator delete(memory_);
 }
 
 std::string RemoteTask::describe() const {

@@ -40,6 +40,10 @@ class Worker {
   [[nodiscard]] shm::OwnerId owner() const noexcept { return block_->owner; }
   [[nodiscard]] std::uint64_t argument() const noexcept { return shm::Heap::get().offset_of(block_); }
   [[nodiscard]] bool idle() const noexcept { return lane.in_flight() == 0; }
+  // Idle, and the next task must wake it.
+  [[nodiscard]] bool sleeps() noexcept {
+    return lane.next().state.load(std::memory_order_relaxed) == shm::SlotState::parked;  // a hint, orders nothing
+  }
   // Tasks in the lane, the running one included.
   [[nodiscard]] std::uint64_t tasks_held() const noexcept { return tasks_held_; }
   // Takes tasks; `depth` bounds how many. A slot is kept for the order to quit.
@@ -91,6 +95,7 @@ class Worker {
   std::uint64_t completed = 0;  // outcomes collected
   bool retiring = false;        // told to quit, or being killed
   std::chrono::steady_clock::time_point last_collected = std::chrono::steady_clock::now();
+  std::chrono::steady_clock::duration time_per_task = std::chrono::seconds(1);  // at most, between the last two visits
 
  private:
   std::uint64_t tasks_held_ = 0;

@@ -4,33 +4,42 @@
 // What a process pool and its workers share: plain memory of the shared heap, one block for the pool and one for
 // each worker. Nothing here is a lock.
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <optional>
 
 #include "shm/task_ring.hpp"
 
 namespace plait::pool {
 
-// How many workers of a pool may spin for their next task at a time; the others sleep. A seat holds the number of
-// the worker in it, so the pool can free the seat of a worker that was killed there.
+// How many workers of a pool may spin for their next task at a time; the others sleep. Who was busy last gets the seat,
+// if need be from one that has been spinning for longer, because the pool gives the next task to the warmest. A seat
+// holds the number of the worker in it, so the pool can free the seat of a worker that was killed there.
 class SpinSeats {
  public:
   static constexpr std::size_t max_seats = 8;
 
-  explicit SpinSeats(std::uint32_t seats) noexcept : seats_(seats) {}
+  explicit SpinSeats(std::uint32_t seats) noexcept : seats_(std::min<std::uint32_t>(seats, max_seats)) {}
 
-  // True: `worker` may spin until it calls leave().
-  bool take(std::uint32_t worker) noexcept {
-    for (std::uint32_t seat = 0; seat < seats_ && seat < max_seats; ++seat) {
+  // The seat in which `worker` may spin as long as holds() says so, until it calls leave(). None: no seats at all.
+  std::optional<std::uint32_t> take(std::uint32_t worker) noexcept {
+    if (seats_ == 0) return std::nullopt;
+    for (std::uint32_t seat = 0; seat < seats_; ++seat) {
       std::uint32_t free = 0;
-      // relaxed: a seat guards no data, it only bounds how many spin
+      // relaxed throughout: a seat guards no data, it only bounds how many spin
       if (taken_[seat].load(std::memory_order_relaxed) == 0 &&
           taken_[seat].compare_exchange_strong(free, worker, std::memory_order_relaxed)) {
-        return true;
+        return seat;
       }
     }
-    return false;
+    const std::uint32_t seat = worker % seats_;
+    taken_[seat].store(worker, std::memory_order_relaxed);
+    return seat;
+  }
+  [[nodiscard]] bool holds(std::uint32_t seat, std::uint32_t worker) const noexcept {
+    return taken_[seat].load(std::memory_order_relaxed) == worker;
   }
   void leave(std::uint32_t worker) noexcept {
     for (std::atomic<std::uint32_t>& seat : taken_) {

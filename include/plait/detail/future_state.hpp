@@ -78,7 +78,7 @@ class PLAIT_EXPORT FutureState {
   void retain() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
   void release() noexcept {
     // acq_rel: the last one to let go sees everything that the others did before they let go
-    if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy();
+    if (single_reference() || references_.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy();
   }
 
   Status status() const noexcept { return status_of(word_.load(std::memory_order_acquire)); }
@@ -103,10 +103,7 @@ class PLAIT_EXPORT FutureState {
   // was running or finished.
   bool cancel_and_notify() noexcept;
   // Only the caller has a reference and nobody has asked for anything: what becomes of the future is nobody's concern.
-  bool unwatched() const noexcept {
-    // acquire: pairs with the release of those who let go, whose last calls must be seen
-    return references_.load(std::memory_order_acquire) == 1 && word_.load(std::memory_order_relaxed) == 0;
-  }
+  bool unwatched() const noexcept { return single_reference() && word_.load(std::memory_order_relaxed) == 0; }
 
   // Settles with an exception and runs the callbacks. Throws InvalidStateError when settled or cancelled.
   void set_exception(std::exception_ptr error);
@@ -150,8 +147,6 @@ class PLAIT_EXPORT FutureState {
   void unclaim() noexcept;
   void store_exception(std::exception_ptr error) noexcept { error_ = std::move(error); }
 
-  // As publish(), with an exception; also of a state that is pending, and nothing if that is cancelled meanwhile.
-  [[nodiscard]] bool publish_exception(std::exception_ptr error) noexcept;
   // As publish(): the derived class has the outcome in encoded form, materialize() will store it.
   [[nodiscard]] bool publish_encoded() noexcept;
 
@@ -185,6 +180,10 @@ class PLAIT_EXPORT FutureState {
     return (word & ~status_mask) | static_cast<Word>(status);
   }
 
+  bool single_reference() const noexcept {
+    // acquire: pairs with the release of those who let go, whose last calls must be seen
+    return references_.load(std::memory_order_acquire) == 1;
+  }
   void call(Callback& callback) noexcept;
   bool publish_with(Word flags) noexcept;
   Word start(Word also) noexcept;

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 //
-// Bytes on their way between two processes: small ones in place, large ones in a block of the shared heap that
-// travels by its offset. One copy in by whoever encodes, none until somebody decodes.
+// Bytes on their way between two processes: what fits into a slot of a lane is copied there, larger ones lie in a block
+// of the shared heap that travels by its offset. One copy in by whoever encodes, none until somebody decodes.
+//
+// A million tasks may wait at a time, so a message is small: the usual call, of a function with a few numbers, lies in
+// the message itself, what is longer but fits into a slot in memory of its own.
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -16,16 +20,15 @@ namespace plait::detail {
 // Owns its bytes. Move-only; not thread-safe.
 class PLAIT_EXPORT Message {
  public:
-  static constexpr std::size_t inline_capacity = 120;  // what fits beside the state word in a slot of a lane
+  static constexpr std::size_t inline_capacity = 40;
+  static constexpr std::size_t slot_capacity = 120;  // what fits beside the state word in a slot of a lane
 
-  Message() noexcept {}  // NOLINT(modernize-use-equals-default): leaves the bytes uninitialised
-  // Room for `size` bytes, 64-byte aligned when they do not fit in place and 8-byte aligned otherwise.
-  // Throws OutOfSharedMemory.
-  explicit Message(std::size_t size) : size_(size) {
-    if (size > inline_capacity) block_ = allocate(size);
-  }
+  Message() noexcept : inline_{} {}
+  // Room for `size` bytes, 64-byte aligned when they do not fit into a slot and 8-byte aligned otherwise.
+  // Throws OutOfSharedMemory or std::bad_alloc.
+  explicit Message(std::size_t size);
   // Takes over a block of the shared heap.
-  Message(void* block, std::size_t size) noexcept : size_(size), block_(block) {}
+  Message(void* block, std::size_t size) noexcept : size_(size), place_(Place::shared), memory_(block) {}
   Message(Message&& other) noexcept { take(other); }
   Message& operator=(Message&& other) noexcept {
     if (this != &other) {
@@ -36,34 +39,45 @@ class PLAIT_EXPORT Message {
   }
   ~Message() { reset(); }
 
-  [[nodiscard]] std::span<std::byte> bytes() noexcept { return {data(), size_}; }
+  [[nodiscard]] std::span<std::byte> bytes() noexcept {
+    return {place_ == Place::here ? inline_ : static_cast<std::byte*>(memory_), size_};
+  }
   [[nodiscard]] std::span<const std::byte> bytes() const noexcept {
-    return {block_ != nullptr ? static_cast<const std::byte*>(block_) : inline_, size_};
+    return {place_ == Place::here ? inline_ : static_cast<const std::byte*>(memory_), size_};
   }
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
-  // The block that holds the bytes, nullptr when they are in place.
-  [[nodiscard]] void* block() const noexcept { return block_; }
-  // The block is somebody else's from here on.
-  void release_block() noexcept {
-    block_ = nullptr;
-    size_ = 0;
-  }
+  // The block of the shared heap that holds the bytes, or nullptr.
+  [[nodiscard]] void* block() const noexcept { return place_ == Place::shared ? memory_ : nullptr; }
   void reset() noexcept {
-    if (block_ != nullptr) deallocate(block_);
-    release_block();
+    if (place_ != Place::here) free_memory();
+    forget();
   }
-  // Replaces the bytes by `size` of `from`, which must fit in place.
-  void assign_inline(const std::byte* from, std::size_t size) noexcept;
 
  private:
-  static void* allocate(std::size_t size);
-  static void deallocate(void* block) noexcept;
-  [[nodiscard]] std::byte* data() noexcept { return block_ != nullptr ? static_cast<std::byte*>(block_) : inline_; }
-  void take(Message& other) noexcept;
+  enum class Place : std::uint8_t { here, own_memory, shared };
+
+  void free_memory() noexcept;
+  void forget() noexcept {
+    size_ = 0;
+    place_ = Place::here;
+  }
+  void take(Message& other) noexcept {
+    size_ = other.size_;
+    place_ = other.place_;
+    if (place_ == Place::here) {
+      std::copy_n(other.inline_, inline_capacity, inline_);  // a constant number is faster than the right one
+    } else {
+      memory_ = other.memory_;
+    }
+    other.forget();
+  }
 
   std::size_t size_ = 0;
-  void* block_ = nullptr;
-  alignas(8) std::byte inline_[inline_capacity];
+  Place place_ = Place::here;
+  union {
+    alignas(8) std::byte inline_[inline_capacity];
+    void* memory_;
+  };
 };
 
 }  // namespace plait::detail

@@ -47,12 +47,12 @@ class PLAIT_EXPORT RemoteTask {
   [[nodiscard]] Message& message() noexcept { return message_; }
 
   // What the task is to be settled with: an outcome that a worker wrote (an encoded value or exception), or an
-  // exception of this process. To be followed by publish().
+  // exception of this process. By the task's runner, and to be followed by publish().
   void stage_outcome(Message outcome, bool is_error) noexcept {
     message_ = std::move(outcome);
-    outcome_is_error_ = is_error;
+    staged_ = is_error ? Staged::error : Staged::value;
   }
-  void stage_failure(std::exception_ptr error) noexcept { failure_ = std::move(error); }
+  virtual void stage_failure(std::exception_ptr error) noexcept = 0;
   // Settles the future with what was staged. False: callbacks are waiting, and the caller must see that
   // run_callbacks() is called by a thread in which foreign code may run.
   [[nodiscard]] virtual bool publish() noexcept = 0;
@@ -66,11 +66,12 @@ class PLAIT_EXPORT RemoteTask {
   std::uint64_t number = 0;
 
  protected:
+  enum class Staged : std::uint8_t { nothing, value, error, failure };
+
   ~RemoteTask() = default;
   Message message_;
   Ref<RemoteBackend> backend_;
-  std::exception_ptr failure_;
-  bool outcome_is_error_ = false;
+  Staged staged_ = Staged::nothing;
 
  private:
   const char* name_;
@@ -96,17 +97,21 @@ class RemoteResult final : public ResultState<R>, public RemoteTask {
   }
 
   [[nodiscard]] FutureState& state() noexcept override { return *this; }
+  void stage_failure(std::exception_ptr error) noexcept override {
+    this->store_exception(std::move(error));
+    staged_ = Staged::failure;
+  }
   [[nodiscard]] bool publish() noexcept override {
-    if (failure_ == nullptr) return this->publish_encoded();
+    if (staged_ != Staged::failure) return this->publish_encoded();
     message_.reset();
-    return this->publish_exception(std::move(failure_));
+    return FutureState::publish();
   }
   void run_callbacks() noexcept override { FutureState::run_callbacks(); }
 
  protected:
   void materialize() noexcept override {
     try {
-      if (outcome_is_error_) {
+      if (staged_ == Staged::error) {
         this->store_exception(wire::decode_exception(message_.bytes()));
       } else if constexpr (std::is_void_v<R>) {
         this->store_value();
@@ -127,6 +132,7 @@ Ref<RemoteResult<typename Call::Result>> make_remote_task(RemoteBackend& backend
   try {
     task->encode(call);
   } catch (...) {
+    task->try_start();  // nobody else knows it: it runs, and fails
     task->stage_failure(std::current_exception());
     if (!task->publish()) task->run_callbacks();
   }

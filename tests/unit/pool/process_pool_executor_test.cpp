@@ -48,6 +48,8 @@ int wait_for(std::string fifo) {
   std::ifstream opened(fifo);
   return os::getpid();
 }
+// Lets one go on that waits in wait_for.
+void open_for_writing(std::string fifo) { std::ofstream opened(fifo); }
 // Says its pid through one FIFO, then blocks in another.
 int announce_and_wait_for(std::string announce, std::string fifo) {
   std::ofstream(announce) << os::getpid() << '\n';
@@ -168,6 +170,42 @@ TEST_P(ProcessPool, ATaskDoesNotWaitBehindALongOneWhileAWorkerIsIdle) {
 }
 
 // ---- initializer ---------------------------------------------------------------------------------------------------
+
+// Short tasks are stacked up before one worker. A long one among them must not hold up those behind it, for which it
+// may even wait.
+TEST_P(ProcessPool, ATaskMayWaitForTheNextAfterManyShortOnes) {
+  ProcessPoolExecutor pool({.max_workers = 2, .mp_context = context()});
+  const Fifo fifo;
+  for (int round = 0; round < 30; ++round) {
+    std::vector<Future<int>> squares;
+    for (int x = 0; x < 500; ++x) squares.push_back(pool.submit(square, x));
+    auto waits = pool.submit(wait_for, fifo.path());
+    auto opens = pool.submit(open_for_writing, fifo.path());
+    EXPECT_GT(waits.result(), 0);
+    opens.result();
+    for (int x = 0; x < 500; ++x) EXPECT_EQ(squares[static_cast<std::size_t>(x)].result(), x * x);
+  }
+}
+
+TEST_P(ProcessPool, ATaskMayWaitForTheNextThatNeedsANewWorker) {
+  ProcessPoolExecutor pool({.max_workers = 2, .mp_context = context()});
+  for (int x = 0; x < 500; ++x) EXPECT_EQ(pool.submit(square, x).result(), x * x);  // all by one worker
+  const Fifo fifo;
+  auto waits = pool.submit(wait_for, fifo.path());
+  auto opens = pool.submit(open_for_writing, fifo.path());
+  EXPECT_GT(waits.result(), 0);
+  opens.result();
+}
+
+// What nobody waits for is brought back all the same, also after a stream of tasks for which nobody had to be woken.
+TEST_P(ProcessPool, CallbacksRunWithoutAnybodyWaiting) {
+  ProcessPoolExecutor pool({.max_workers = 2, .mp_context = context()});
+  for (int round = 0; round < 20; ++round) {
+    std::latch called(200);
+    for (int x = 0; x < 200; ++x) pool.submit(square, x).add_done_callback([&](Future<int>&) { called.count_down(); });
+    called.wait();
+  }
+}
 
 TEST_P(ProcessPool, InitializerRunsInEachWorkerBeforeItsTasks) {
   ProcessPoolExecutor pool({.max_workers = 2, .mp_context = context(), .initializer = {set_state, 42}});

@@ -1,30 +1,48 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include <cstdint>
+#include <set>
+
 #include "pool/worker_block.hpp"
 
 namespace plait::pool {
 namespace {
 
-TEST(SpinSeats, NoMoreWorkersThanSeats) {
+TEST(SpinSeats, EachWorkerGetsASeatOfItsOwnWhileThereAreAny) {
   SpinSeats seats(2);
-  EXPECT_TRUE(seats.take(11));
-  EXPECT_TRUE(seats.take(12));
-  EXPECT_FALSE(seats.take(13));
+  const auto first = seats.take(11);
+  const auto second = seats.take(12);
+  ASSERT_TRUE(first && second);
+  EXPECT_NE(*first, *second);
+  EXPECT_TRUE(seats.holds(*first, 11));
+  EXPECT_TRUE(seats.holds(*second, 12));
 }
 
-TEST(SpinSeats, ASeatThatWasLeftIsTakenAgain) {
+TEST(SpinSeats, WhoComesLaterTakesTheSeatOfAnother) {
+  SpinSeats seats(1);
+  const auto seat = seats.take(11);
+  ASSERT_TRUE(seat);
+  ASSERT_EQ(seats.take(12), seat);
+  EXPECT_FALSE(seats.holds(*seat, 11));
+  EXPECT_TRUE(seats.holds(*seat, 12));
+}
+
+TEST(SpinSeats, WhoHasLostItsSeatLeavesThatOfAnotherAlone) {
   SpinSeats seats(1);
   ASSERT_TRUE(seats.take(11));
+  const auto seat = seats.take(12);
+  ASSERT_TRUE(seat);
   seats.leave(11);
-  EXPECT_TRUE(seats.take(12));
+  EXPECT_TRUE(seats.holds(*seat, 12));
 }
 
-TEST(SpinSeats, LeavingFreesOnlyTheSeatOfThatWorker) {
+TEST(SpinSeats, ASeatThatWasLeftIsHeldByNobody) {
   SpinSeats seats(1);
-  ASSERT_TRUE(seats.take(11));
-  seats.leave(12);
-  EXPECT_FALSE(seats.take(12));
+  const auto seat = seats.take(11);
+  ASSERT_TRUE(seat);
+  seats.leave(11);
+  EXPECT_TRUE(seats.holds(*seat, 0));
 }
 
 TEST(SpinSeats, WithoutSeatsNobodySpins) {
@@ -34,8 +52,14 @@ TEST(SpinSeats, WithoutSeatsNobodySpins) {
 
 TEST(SpinSeats, MoreProcessorsThanSeatsAreBounded) {
   SpinSeats seats(1'000);
-  for (std::uint32_t worker = 1; worker <= SpinSeats::max_seats; ++worker) EXPECT_TRUE(seats.take(worker));
-  EXPECT_FALSE(seats.take(999));
+  std::set<std::uint32_t> taken;
+  for (std::uint32_t worker = 1; worker <= 10 * SpinSeats::max_seats; ++worker) {
+    const auto seat = seats.take(worker);
+    ASSERT_TRUE(seat);
+    EXPECT_TRUE(seats.holds(*seat, worker));
+    taken.insert(*seat);
+  }
+  EXPECT_EQ(taken.size(), SpinSeats::max_seats);
 }
 
 }  // namespace
