@@ -74,6 +74,7 @@ def workloads(binaries):
             {
                 "plait": cpp("process-payload/plait", direction, size, count),
                 "raw": cpp("process-payload/raw", size, count * 4),
+                "raw-processes": cpp("process-payload/raw-processes", size, count * 2),
                 **pythons("process-payload", ["python", "loky"], direction, size, python_count),
             },
             [faster(0.5, "raw")],
@@ -222,7 +223,7 @@ def workloads(binaries):
         ),
         Workload(
             "worker-start",
-            "One worker, from its start to its end; raw: fork and wait; Python: one Process",
+            "One worker, from the `submit` that starts it to its result; raw: fork and wait; Python: Process, start and join",
             [
                 Case(
                     "forkserver",
@@ -235,6 +236,14 @@ def workloads(binaries):
                         "python-spawn": python("worker-start", "python-spawn", 5),
                     },
                     [at_most(2, "raw")],
+                ),
+                Case(
+                    "a pool of one, made, used once, and shut down",
+                    "µs",
+                    {
+                        "plait": cpp("worker-start/plait-pool", 200),
+                        **pythons("worker-start", ["python-pool"], 20),
+                    },
                 ),
                 Case(
                     "private memory of an idle worker",

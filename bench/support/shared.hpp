@@ -13,11 +13,15 @@
 
 namespace bench {
 
+inline void* map_shared(std::size_t size) {
+  void* memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+  check(memory != MAP_FAILED, "mmap");
+  return memory;
+}
+
 template <class T>
 T& make_shared_object() {
-  void* memory = ::mmap(nullptr, sizeof(T), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-  check(memory != MAP_FAILED, "mmap");
-  return *new (memory) T();
+  return *new (map_shared(sizeof(T))) T();
 }
 
 // Runs `work` in a child; its truth is what join() returns.

@@ -73,14 +73,21 @@ def payload(subject, direction, size, count):
 
 
 def worker_start(subject, count):
-    context = multiprocessing.get_context(subject.removeprefix("python-"))
+    def run_pool():
+        with multiprocessing.Pool(1) as pool:
+            check(pool.apply(tasks.same, (1,)) == 1, "a result")
 
-    def run():
+    def run_process():
         process = context.Process(target=tasks.same, args=(1,))
         process.start()
         process.join()
         check(process.exitcode == 0, "exit code")
 
+    if subject == "python-pool":
+        run = run_pool
+    else:
+        context = multiprocessing.get_context(subject.removeprefix("python-"))
+        run = run_process
     run()
     start = time.perf_counter()
     for _ in range(count):

@@ -47,7 +47,7 @@ constexpr std::uint32_t posts_between_visits = 16;
 
 // One core is left to the threads that wait for the workers.
 std::uint32_t spin_seats() {
-  const int cpus = os::process_cpu_count();
+  static const int cpus = os::process_cpu_count();  // asking takes longer than starting a process
   return static_cast<std::uint32_t>(std::max(cpus - 1, cpus > 1 ? 1 : 0));
 }
 
@@ -463,11 +463,13 @@ void ProcessPoolCore::sleep_until_something_happens() noexcept {
 // ---- the collector thread ----------------------------------------------------------------------------------------
 
 void ProcessPoolCore::start_collector() {
+  watching_.emplace();
   const os::BlockAllSignals blocked;  // the host's signals are for the host's threads
   retain();                           // the collector's
   try {
     collector_ = std::thread([this] { run_collector(); });
   } catch (...) {
+    watching_.reset();
     release();
     throw;
   }
@@ -486,6 +488,7 @@ void ProcessPoolCore::run_collector() noexcept {
     if (!progress && !closed()) sleep_until_something_happens();
   }
   LivePools::get().remove(*this);
+  watching_.reset();
   release();
 }
 

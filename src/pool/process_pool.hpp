@@ -150,6 +150,7 @@ class ProcessPoolCore final : public detail::ProcessPool {
   std::atomic<std::int64_t> help_budget_ns_{os::SpinBudget::most.count()};
   std::optional<std::chrono::steady_clock::time_point> helper_gave_up_;  // when it had begun; under mutex_
 
+  std::optional<process::Watching> watching_;  // as long as the collector runs
   std::mutex join_mutex_;
   std::thread collector_;
 };

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "os/epoll.hpp"
+#include "os/fork_generation.hpp"
 #include "os/output.hpp"
 #include "os/pidfd.hpp"
 #include "os/process.hpp"
@@ -211,6 +212,14 @@ void Family::close_inherited() noexcept {
 std::shared_ptr<Child> start(StartMethod method, Entry entry, std::uint32_t owner,
                              std::shared_ptr<ExitListener> listener) {
   return Family::get().start(method, entry, owner, std::move(listener));
+}
+
+Watching::Watching() : supervisor_(&Family::get().supervisor()), generation_(os::fork_generation()) {
+  supervisor_->keep_thread();
+}
+
+Watching::~Watching() {
+  if (generation_ == os::fork_generation()) supervisor_->let_thread_go();
 }
 
 }  // namespace plait::process

@@ -26,6 +26,8 @@ class Family {
   std::shared_ptr<Child> start(StartMethod method, Entry entry, std::uint32_t owner,
                                std::shared_ptr<ExitListener> listener);
 
+  [[nodiscard]] Supervisor& supervisor() noexcept { return supervisor_; }
+
   // Takes the fork server if there is none and this process has one thread.
   void take_fork_server();
 

@@ -25,6 +25,8 @@ struct ExitStatus {
   [[nodiscard]] std::string describe() const;
 };
 
+class Supervisor;
+
 // What a child runs: a function of the program or of a shared library (loaded there if need be), and one word for it.
 // When it returns, the child flushes its own stdout and leaves by _exit(0); if it throws, with a message and _exit(1).
 struct Entry {
@@ -65,6 +67,21 @@ class ExitListener {
 // is kept, costs one descriptor.
 std::shared_ptr<Child> start(StartMethod method, Entry entry, std::uint32_t owner,
                              std::shared_ptr<ExitListener> listener);
+
+// While one lives, the thread that watches children stays, also while there are none: for who will start more of them.
+// Not used in a forked copy of this process: there it does nothing.
+class Watching {
+ public:
+  // Throws std::system_error.
+  Watching();
+  Watching(const Watching&) = delete;
+  Watching& operator=(const Watching&) = delete;
+  ~Watching();
+
+ private:
+  Supervisor* supervisor_;
+  std::uint64_t generation_;
+};
 
 // True in a child of the family.
 [[nodiscard]] bool in_child() noexcept;

@@ -48,6 +48,16 @@ void Supervisor::forget(const ChildProcess& child) noexcept {
   if (children_.empty()) os::raise_event(wake_.get());  // the thread, if it runs, has nothing to wait for any more
 }
 
+void Supervisor::keep_thread() noexcept {
+  const std::scoped_lock lock(mutex_);
+  ++keepers_;
+}
+
+void Supervisor::let_thread_go() noexcept {
+  const std::scoped_lock lock(mutex_);
+  if (--keepers_ == 0 && children_.empty()) os::raise_event(wake_.get());
+}
+
 void Supervisor::began(const std::shared_ptr<ChildProcess>& child, std::uint64_t server) {
   const std::scoped_lock lock(mutex_);
   start_thread();
@@ -79,7 +89,7 @@ void Supervisor::run() {
     for (const std::uint64_t key : epoll_.wait(keys)) look_at(key);
     report_all();
     const std::scoped_lock lock(mutex_);
-    if (children_.empty() && reports_.empty()) {
+    if (children_.empty() && reports_.empty() && keepers_ == 0) {
       runs_ = false;
       return;
     }

@@ -2,11 +2,12 @@
 #pragma once
 //
 // Knows which children live, and tells their listeners when one has ended. One thread, which exists only while children
-// do, takes no signals, and sleeps until the fork server has sent an exit status or a pidfd says that its process died.
+// do or somebody will start more of them (Watching), takes no signals, and sleeps until the fork server has sent an exit status or a pidfd says that its process died.
 //
 // Invariants: a child is in the table from before it is started until its end is reported; its end is reported once,
 // after start() has its pid; no listener is called with the mutex held.
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -39,6 +40,10 @@ class Supervisor {
   // Throws std::system_error (EAGAIN: no thread; ENOMEM, ENOSPC); then it is as if forgotten.
   void began(const std::shared_ptr<ChildProcess>& child, std::uint64_t server);
 
+  // From one to the other the thread stays, if it runs, also without children.
+  void keep_thread() noexcept;
+  void let_thread_go() noexcept;
+
   // Around a fork. In the child it is given up: its descriptors are closed, its memory is left alone.
   void lock_for_fork() { mutex_.lock(); }
   void unlock_after_fork() { mutex_.unlock(); }
@@ -68,6 +73,7 @@ class Supervisor {
   std::unordered_map<std::uint64_t, std::shared_ptr<ForkServer>> servers_;
   std::vector<Report> reports_;
   bool runs_ = false;
+  std::size_t keepers_ = 0;
 };
 
 }  // namespace plait::process

@@ -15,6 +15,7 @@
 #include "plait/detail/export.hpp"
 #include "plait/detail/future_state.hpp"
 #include "plait/detail/ref.hpp"
+#include "plait/detail/task_memory.hpp"
 
 namespace plait::detail {
 
@@ -50,7 +51,7 @@ class PLAIT_EXPORT LocalTask : public QueueLink {
 
 // A call of F with Args (decayed), whose result is kept as R.
 template <class R, class F, class... Args>
-class CallTask final : public ResultState<R>, public LocalTask {
+class CallTask final : public ResultState<R>, public LocalTask, public InTaskMemory {
  public:
   template <class... Parts>
   explicit CallTask(Parts&&... parts) : call_(std::in_place, std::forward<Parts>(parts)...) {}
