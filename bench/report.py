@@ -78,9 +78,9 @@ def page(everything, rows):
         "![Median of every subject, by workload](performance.svg)",
         "",
         "`raw` is the limit: a lane (one way; `raw-echo`: there and back) or ping-pong in bare shared memory, memcpy, fork",
-        "and wait. `python` is Python's own ProcessPoolExecutor, `python-pool` its multiprocessing.Pool, `python-threads`",
-        "its ThreadPoolExecutor; `std` is std::async, `tbb` oneTBB's task_group (whose wait runs the task itself if nobody",
-        "else has), `tbb-enqueue` its task_arena::enqueue, `asio` Boost.Asio's thread_pool.",
+        "and wait; `raw-processes`: memcpy into shared memory and out of it. `python` is Python's own ProcessPoolExecutor,",
+        "`python-pool` its multiprocessing.Pool, `python-threads` its ThreadPoolExecutor; `std` is std::async, `tbb`",
+        "oneTBB's task_group, `tbb-enqueue` its task_arena::enqueue, `asio` Boost.Asio's thread_pool.",
         "",
         "## Targets",
         "",
@@ -103,6 +103,8 @@ def page(everything, rows):
                     f"| {row['runs']} | {ratio} |"
                 )
             text.append("")
+            if case.note:
+                text += [case.note, ""]
     return "\n".join(text)
 
 

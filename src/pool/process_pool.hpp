@@ -65,7 +65,7 @@ class ProcessPoolCore final : public detail::ProcessPool {
  private:
   enum class Phase : std::uint8_t { open, closing, closed };
 
-  // Taking tasks; under mutex_.
+  // Taking tasks (process_pool.cpp); under mutex_.
   void check_takes_tasks() const;
   void feed();
   [[nodiscard]] Worker* worker_with_room();
@@ -75,7 +75,10 @@ class ProcessPoolCore final : public detail::ProcessPool {
   void give(Worker& worker, detail::Ref<detail::RemoteTask> task);
   static void send_quit(Worker& worker);
 
-  // Bringing outcomes back; under mutex_.
+  // False: it was cancelled. A task that comes back from a dead worker is running already, as far as its future knows.
+  static bool begin(detail::RemoteTask& task) noexcept;
+
+  // Bringing outcomes back (process_pool_outcomes.cpp); under mutex_.
   // These two return how many slots they freed.
   std::uint64_t collect(TaskList& settled);
   std::uint64_t collect_lane(Worker& worker, TaskList& settled);
@@ -83,17 +86,19 @@ class ProcessPoolCore final : public detail::ProcessPool {
   void adapt_depth(Worker& worker, std::uint64_t outcomes);
   void rebalance();
   void notice_long_tasks();
+  [[nodiscard]] bool has_stack() const noexcept;
+  [[nodiscard]] bool another_is_free() const noexcept;
   void handle_exit(const WorkerExit& exit, TaskList& settled);
   void fail_pending(const std::exception_ptr& cause, TaskList& settled);
   void break_pool(const std::string& why, const std::exception_ptr& cause);
 
-  // Sleeping and waking; the first three under mutex_.
+  static std::exception_ptr make_broken(const std::string& why);
+
+  // Sleeping and waking (process_pool_collector.cpp); the first two under mutex_.
   void stop_helping() noexcept;
   void arm_bell() noexcept;
   [[nodiscard]] bool something_to_do() noexcept;
   [[nodiscard]] bool has_requests() const noexcept;
-  [[nodiscard]] bool has_stack() const noexcept;
-  [[nodiscard]] bool another_is_free() const noexcept;
   void wake_collector() noexcept;
 
   // The collector thread.
@@ -107,7 +112,8 @@ class ProcessPoolCore final : public detail::ProcessPool {
   [[nodiscard]] bool closed();
   void sleep_until_something_happens() noexcept;
 
-  [[nodiscard]] bool inherited() const noexcept;  // a copy in a process that the host forked
+  [[nodiscard]] bool is_collector() const noexcept;  // in its own thread
+  [[nodiscard]] bool inherited() const noexcept;     // a copy in a process that the host forked
 
   const detail::ProcessPoolConfig config_;
   const std::uint64_t generation_;
