@@ -5,9 +5,10 @@
  *
  * An access to what the mutex does not guard (bell, naps, helpers, requests, states of slots) is one step; what it
  * guards, to lock and to unlock go along with the step beside. Several looks without a store between them are one if
- * what they look for stays. A futex compares and sleeps in one step; to silence the bell and to wake who sleeps on it are two.
- * Abstracted: parking and waking of workers (task_ring.pml); times, which are choices: a nap ends at any time, a helper
- * gives up at any time, a lane is worth sharing or not, but it is after a nap in which nothing came.
+ * what they look for stays. A futex compares and sleeps in one step; to silence the bell and to wake who sleeps on it
+ * are two.
+ * Abstracted: parking and waking of workers (task_ring.pml); times, which are choices: a nap ends at any time, a
+ * helper gives up at any time, a lane is worth sharing or not, but it is after a nap in which nothing came.
  * The thread that submits stops at any time, so what only its next task would mend is found too.
  *
  * Checked in all interleavings:
@@ -20,8 +21,7 @@
  * One task may wait until another has begun: if they are in one lane and nobody spreads them, they wait for ever.
  *
  * Parameters: TASKS, DEPTH, ONE_HELPER (only who submits helps), NO_REQUESTS, START_FAILS (the second worker cannot be
- * started at first, and again later; else it is there from the beginning; with it spin finds errors: `stack` and, with
- * TASKS=3 and DEPTH=2, `spread`, since nobody tries again). Mutants, in which spin must find an error:
+ * started at first, and again later; else it is there from the beginning). Mutants, in which spin must find an error:
  *   NO_STACK_CHECK      who arms the bell does not look whether tasks wait behind others
  *   SLEEP_OVER_STACK    the collector sleeps although they do
  *   STACK_UNWATCHED     tasks are stacked while the collector sleeps
@@ -33,6 +33,8 @@
  *   WATCH_NOT_CLEARED   the collector sleeps, and still says that it watches
  *   REQUEST_BEFORE_NAP  it looks for requests before it says that it naps
  *   DEAF_NAP            who has a request rings the bell, but does not end a nap
+ *   QUIET_REFUSAL       post does not wake the collector when a worker could not be started
+ *   NO_RETRY            the collector does not try again while tasks wait in the queue
  */
 #ifndef TASKS
 #define TASKS 2  /* at most 3: two that wait for each other, no more in the queue than one */
@@ -77,7 +79,7 @@ byte wakers;              /* ghost: threads inside wake_collector */
 bool waiter_posted, awaited_posted, awaited_begun;
 
 #ifdef START_FAILS
-bool second_started, start_failed;
+bool second_started, start_refused, failed_once;
 bool pausing;             /* no worker is started before next_start_ */
 #else
 #define second_started true
@@ -86,7 +88,7 @@ bool pausing;             /* no worker is started before next_start_ */
 
 #define IDLE(w) (lane[w].in_flight == 0)
 #define ANOTHER_FREE (IDLE(0) || IDLE(1))  /* the second may be still to be started */
-#define HAS_STACK ((lane[0].held > 1 || lane[1].held > 1) && ANOTHER_FREE)
+#define HAS_STACK ((queue != nothing || lane[0].held > 1 || lane[1].held > 1) && ANOTHER_FREE)
 #define ROOM(w) (lane[w].held < DEPTH && lane[w].in_flight < SLOTS)
 #define SETTLED(w) (lane[w].state[0] == done || lane[w].state[0] == skipped)
 #define SOMETHING_TO_DO (request || SETTLED(0) || SETTLED(1))
@@ -145,8 +147,8 @@ inline arm_bell() {
 inline start_second() {
 #ifdef START_FAILS
   if
-  :: !pausing -> second_started = true; target = 1
-  :: !start_failed -> start_failed = true; pausing = true; target = NONE
+  :: !pausing -> second_started = true; start_refused = false; target = 1
+  :: !failed_once -> failed_once = true; start_refused = true; pausing = true; target = NONE
   :: pausing -> target = NONE
   fi
 #else
@@ -267,7 +269,15 @@ inline feed_and_rebalance() {
 inline notice_long_tasks() {
 #ifndef NO_NOTICE
   are_long = nap_expired && !freed && !collected_by_others;
-  rebalance();
+  if
+#ifdef NO_RETRY
+  :: queue != nothing -> skip
+#else
+  :: queue != nothing && !second_started && !pausing -> lanes_full = false; feed()
+  :: queue != nothing && (second_started || pausing) -> skip
+#endif
+  :: queue == nothing -> rebalance()
+  fi;
 #endif
   if
   :: nap_expired && !freed && !collected_by_others && !pausing ->
@@ -296,6 +306,17 @@ inline post() {
   :: atomic { lock(); push(); finish_post() }
   fi;
   if
+  :: atomic { wakes -> wakes = false; wakers++; bell = false };
+     d_step {
+       end_sleep();
+       if
+       :: !found -> unlock()
+       :: else
+       fi
+     }
+  :: else
+  fi;
+  if
   :: atomic { found -> found = false }; arm_bell()
   :: else
   fi
@@ -311,7 +332,7 @@ inline push() {
   posted++
 }
 
-/* Unlocks, unless found: the bell is to be armed. */
+/* Unlocks, unless wakes or found: the collector is to be woken, the bell to be armed. */
 inline finish_post() {
   if
   :: !lanes_full -> feed()
@@ -320,8 +341,11 @@ inline finish_post() {
 #ifndef POST_NEVER_ARMS
   found = left_silent && !watches && helpers == 0;
 #endif
+#if defined(START_FAILS) && !defined(QUIET_REFUSAL)
+  wakes = start_refused && !watches;
+#endif
   if
-  :: !found -> unlock()
+  :: !found && !wakes -> unlock()
   :: else
   fi
 }
@@ -358,7 +382,7 @@ inline help() {
 }
 
 proctype Submitter() {
-  bool freed, outcomes, found;
+  bool freed, outcomes, found, wakes;
   byte target = NONE, slot;
   do
   :: posted < TASKS -> post()
