@@ -13,6 +13,9 @@
 namespace plait {
 
 // A point of the steady clock, or never. A value: it is fixed when it is made, so one Deadline bounds several calls.
+//
+// Differs from Python: time counts from the making of the Deadline, not from the call that gets it; time points are
+// taken too; a timeout too long for the clock is no OverflowError.
 class PLAIT_EXPORT Deadline {
  public:
   using Clock = std::chrono::steady_clock;

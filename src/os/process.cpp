@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstring>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -41,6 +42,13 @@ void kill_child(pid_t pid) noexcept { ::kill(pid, SIGKILL); }
 
 void reap_child(pid_t pid) noexcept {
   retry_interrupted([pid]() noexcept { return waitpid(pid, nullptr, 0); });
+}
+
+std::string describe_end(bool known, int signal, int exit_code) {
+  if (!known) return "ended, its exit status is not known";
+  if (signal == 0) return "exited with code " + std::to_string(exit_code);
+  const char* name = ::sigabbrev_np(signal);
+  return "was killed by signal " + std::to_string(signal) + (name != nullptr ? " (SIG" + std::string(name) + ")" : "");
 }
 
 void exit_now(int code) noexcept { ::_exit(code); }

@@ -22,6 +22,10 @@ pid_t try_fork() noexcept;
 void kill_child(pid_t pid) noexcept;
 void reap_child(pid_t pid) noexcept;
 
+// How a process ended, for messages: "was killed by signal 9 (SIGKILL)"; without a signal "exited with code 99"; if it
+// is not `known` "ended, its exit status is not known".
+std::string describe_end(bool known, int signal, int exit_code);
+
 // Leaves at once: no destructors, no atexit, no flush.
 [[noreturn]] void exit_now(int code) noexcept;
 

@@ -269,7 +269,9 @@ void ThreadPoolCore::start_first_worker() {
     start_worker();
   } catch (const std::system_error& error) {
     LiveThreadPools::get().remove(*this);
-    throw std::system_error(error.code(), "plait: not even one worker of a ThreadPoolExecutor could be started");
+    throw std::system_error(error.code(),
+                            "plait: not even one worker of a ThreadPoolExecutor could be started (lower max_workers of "
+                            "other pools, or raise ulimit -u or -v)");
   } catch (...) {
     LiveThreadPools::get().remove(*this);
     throw;
@@ -314,7 +316,8 @@ void ThreadPoolCore::break_pool(const char* why) noexcept {
     const std::scoped_lock lock(mutex_);
     if (phase_.load(std::memory_order_relaxed) != Phase::broken) {
       broken_ = std::make_exception_ptr(futures::BrokenThreadPool(
-          std::string("a thread initializer failed, the thread pool is not usable anymore: ") + why));
+          std::string("a thread initializer failed, the thread pool is not usable anymore: ") + why +
+          "; make a new ThreadPoolExecutor"));
       phase_.store(Phase::broken, std::memory_order_seq_cst);
     }
   }

@@ -4,13 +4,11 @@
 // The thread pool: one queue, workers that are started on demand, spin a moment for more work, and sleep.
 // docs/design/thread-pool.md tells the mechanism; in short:
 //
-//  * A worker without a task is *searching* (it looks at the queue, spinning) or *sleeping*. Both are counted in
-//  `idle_`.
+//  * A worker without a task is *searching* (it looks at the queue, spinning) or *sleeping*; `idle_` counts both.
 //  * Who pushes a task wakes a sleeper, or starts a worker, only if nobody is searching: a searcher will find the task.
 //  * The last searcher that finds a task does the same when there are more tasks, so the pool gets going step by step.
-//  * Who goes to sleep looks at the queue once more after saying so; who pushes looks at `idle_` after pushing: one of
-//  the
-//    two sees the other. So no task waits while a worker sleeps.
+//  * Who goes to sleep looks at the queue once more after saying so; who pushes looks at `idle_` after pushing. One
+//    of the two sees the other, so no task waits while a worker sleeps.
 
 #include <atomic>
 #include <chrono>

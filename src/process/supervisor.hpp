@@ -2,7 +2,8 @@
 #pragma once
 //
 // Knows which children live, and tells their listeners when one has ended. One thread, which exists only while children
-// do or somebody will start more of them (Watching), takes no signals, and sleeps until the fork server has sent an exit status or a pidfd says that its process died.
+// do or somebody will start more of them (Watching), takes no signals, and sleeps until the fork server has sent an
+// exit status or a pidfd says that its process died.
 //
 // Invariants: a child is in the table from before it is started until its end is reported; its end is reported once,
 // after start() has its pid; no listener is called with the mutex held.

@@ -85,14 +85,16 @@ TEST_P(BadInputTo, ChunkSizeBelowOne) {
     if (threads())
       EXPECT_NO_THROW(attempt());  // as in Python, only processes look at it
     else
-      EXPECT_THAT(attempt, ThrowsMessage<ValueError>(AllOf(HasSubstr("chunksize"), HasSubstr("at least 1"))));
+      EXPECT_THAT(attempt, ThrowsMessage<ValueError>(AllOf(HasSubstr("chunksize must be at least 1, not"),
+                                                           HasSubstr(std::to_string(size)), HasSubstr("leave it"))));
   }
 }
 
 TEST_P(BadInputTo, BufferSizeBelowOne) {
   for (const int size : {0, -3}) {
     EXPECT_THAT([&] { static_cast<void>(executor_->map({.buffersize = size}, square, numbers_)); },
-                ThrowsMessage<ValueError>(AllOf(HasSubstr("buffersize"), HasSubstr("at least 1"))));
+                ThrowsMessage<ValueError>(AllOf(HasSubstr("buffersize"), HasSubstr("at least 1"),
+                                                HasSubstr(std::to_string(size)), HasSubstr("leave it out"))));
   }
 }
 
@@ -121,7 +123,8 @@ TEST(BadInput, InitializerOfThreadsThrows) {
   }
   for (const auto& future : futures) EXPECT_THROW(future.result(T), BrokenThreadPool);
   EXPECT_THAT([&] { (void)pool.submit(square, 1); },
-              ThrowsMessage<BrokenThreadPool>(AllOf(HasSubstr("initializer"), HasSubstr("no model.bin here"))));
+              ThrowsMessage<BrokenThreadPool>(
+                  AllOf(HasSubstr("initializer"), HasSubstr("no model.bin here"), HasSubstr("make a new"))));
 }
 
 class BadInputOverStartMethods : public OverStartMethods {
@@ -164,8 +167,7 @@ TEST_P(BadInputOverStartMethods, InitializerCrashes) {
   EXPECT_LE(std::filesystem::file_size(folder_.file("starts")), 4U) << "a storm of processes";
 }
 
-// ---- workers that do not come to life
-// --------------------------------------------------------------------------------
+// ---- workers that do not come to life ------------------------------------------------------------------------------
 
 // While this file exists, new images of this program note their start in it and leave.
 std::string stillborn_file() {
@@ -191,8 +193,7 @@ TEST_P(BadInputSpawn, WorkerThatCannotStart) {
   expect_squares(another, 5);
 }
 
-// ---- broken pools, and pools of somebody else
-// --------------------------------------------------------------------------
+// ---- broken pools, and pools of somebody else ----------------------------------------------------------------------
 
 TEST(BadInput, MapOnABrokenPool) {
   ProcessPoolExecutor pool({.max_workers = 1, .initializer = {throw_from_initializer, "on purpose"}});

@@ -30,7 +30,7 @@ namespace plait::futures {
 
 struct ShutdownOptions {
   bool wait = true;             // return when the accepted tasks have run
-  bool cancel_futures = false;  // but cancel those that have not begun
+  bool cancel_futures = false;  // but cancel those that have not begun, and were not handed to a process
 };
 
 struct MapOptions {
@@ -40,6 +40,11 @@ struct MapOptions {
 };
 
 // All members are thread-safe, and may be called by tasks and by done-callbacks.
+//
+// Differs from Python: map is lazy, default_buffersize tasks ahead, when no range has a known length. With processes,
+// tasks are handed to workers ahead of their turn, short ones by the hundred; they count as running from then on, so
+// that neither cancel() nor cancel_futures takes them back. What shutdown cancels is done for wait() and
+// as_completed().
 class PLAIT_EXPORT Executor {
  public:
   // How many tasks map submits ahead when the length of its input is not known and no buffersize is given.
@@ -50,9 +55,10 @@ class PLAIT_EXPORT Executor {
   // Of each executor: shutdown({.wait = true}), what Python's `with` does.
   virtual ~Executor();
 
-  // Has f(args...) called, and returns at once. Callable and arguments are copied, or moved from rvalues. An exception
-  // of the call, or in encoding it, is in the future. Throws RuntimeError after shutdown and while the program exits;
-  // BrokenExecutor; std::system_error when no worker at all can be started. Nothing has been submitted then.
+  // Has f(args...) called, and does not wait for it; with processes it may wait for a worker process to be started.
+  // Callable and arguments are copied, or moved from rvalues. An exception of the call, or in encoding it, is in the
+  // future. Throws RuntimeError after shutdown and while the program exits; BrokenExecutor; std::system_error when no
+  // worker at all can be started. Nothing has been submitted then.
   template <class F, class... Args>
   auto submit(F&& f, Args&&... args) -> Future<wire::CallResult<F, Args...>>;
 

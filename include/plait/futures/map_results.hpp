@@ -23,6 +23,9 @@ namespace plait::futures {
 // on, and nobody waits for them. The executor must outlive the iteration of a lazy map, as must ranges given as
 // lvalues.
 //
+// Differs from Python: begin() waits already, not only ++; with chunksize the results that precede an exception in its
+// chunk still come, where Python drops the whole chunk.
+//
 //   for (int page : pool.map(get_html, urls)) show(page);
 template <class R>
 class [[nodiscard]] MapResults {

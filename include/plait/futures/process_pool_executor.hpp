@@ -54,17 +54,24 @@ struct ProcessPoolOptions {
 // workers keep dying before they did anything, or the initializer fails, the pool gives up: every unsettled future
 // and later submits fail with BrokenProcessPool, which says why.
 //
-// submit and map encode callable and arguments at the call, in the calling thread, and never wait for a worker.
-// If an argument cannot be encoded, or a result not, that future alone fails. Results are decoded by the thread that
-// asks for them. While a thread waits for a result it collects outcomes for the whole pool; callbacks run in the
-// pool's own thread.
+// submit and map encode callable and arguments at the call, in the calling thread. They never wait for a busy worker,
+// but may wait while a worker process is being started: some 0.3 ms, and for as long as the fork server is stopped, if
+// somebody stops it. If an argument cannot be encoded, or a result not, that future alone fails. Results are decoded by
+// the thread that asks for them. While a thread waits for a result it collects outcomes for the whole pool; callbacks
+// run in the pool's own thread.
+//
+// So that no worker waits for the pool between two tasks, tasks are handed out ahead of their turn: two to each worker,
+// and up to some 250 when they are shorter than 200 µs. A task counts as running() from then on, and neither cancel()
+// nor shutdown({.cancel_futures = true}) takes it back.
 //
 // submit throws RuntimeError after shutdown, BrokenProcessPool on a broken pool, std::system_error when not even one
 // worker can be started. All members are thread-safe. Destroying the executor is shutdown({.wait = true}).
 // In a process that forked from the program, an inherited executor throws RuntimeError; make a new one there.
 //
 // Differs from Python: a worker's death breaks one task, not the pool; max_tasks_per_child works with the fork server
-// and so does not change the start method; exceptions in encoding arguments show in that future at once.
+// and so does not change the start method; exceptions in encoding arguments show in that future at once; with start
+// method fork, too, workers are started on demand; more tasks are handed out ahead (Python: max_workers + 1 in the
+// whole pool); futures cancelled by shutdown count as done for wait() and as_completed().
 //
 //   int square(int x) { return x * x; }
 //   plait::futures::ProcessPoolExecutor pool({.max_workers = 2});
@@ -79,8 +86,10 @@ class PLAIT_EXPORT ProcessPoolExecutor final : public Executor {
 
   void shutdown(ShutdownOptions options = {}) override;
 
-  // shutdown({.wait = false, .cancel_futures = true}), and SIGTERM to every live worker; the tasks they run fail with
-  // WorkerDied. Does nothing when no worker was started, nor on a broken pool.
+  // shutdown({.wait = false, .cancel_futures = true}), and SIGTERM to every live worker. Tasks that wait are cancelled;
+  // when a worker has ended, the one that it ran fails with WorkerDied, those that it was handed and had not begun with
+  // BrokenProcessPool. A worker in which a task has installed a handler of SIGTERM may go on with them instead. Without
+  // workers, and on a broken pool, it is only the shutdown.
   void terminate_workers();
   // The same with SIGKILL.
   void kill_workers();

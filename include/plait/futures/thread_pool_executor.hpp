@@ -57,8 +57,8 @@ struct ThreadPoolOptions {
 // then sleeps until there is some: an idle pool uses no processor.
 //
 // Tasks begin in the order of submission. An exception of whatever type is kept in the task's future; the worker lives
-// on. If the initializer throws, the pool is broken: it is reported on stderr, and queued futures and later submits
-// fail with BrokenThreadPool.
+// on. A task that calls pthread_exit ends the program. If the initializer throws, the pool is broken: it is reported on
+// stderr, and queued futures and later submits fail with BrokenThreadPool.
 //
 // If the system refuses a thread, the pool goes on with those it has; only when there is none submit throws.
 // Destroying the executor is shutdown({.wait = true}), and the end of the program waits for the tasks of all executors,

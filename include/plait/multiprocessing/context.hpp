@@ -6,8 +6,7 @@
 //   "forkserver"  (the default) a single-threaded copy of the program, taken early, forks on request. Fast, and safe in
 //                 programs with threads.
 //   "spawn"       the program is started anew; needs plait::init(argc, argv) as the first line of main. Slow, and
-//   shares
-//                 nothing but what is sent.
+//                 shares nothing but what is sent.
 //   "fork"        a copy of the program as it is now. Locks that another thread holds at that moment stay held in the
 //                 child: for programs without threads.
 

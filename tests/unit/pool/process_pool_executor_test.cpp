@@ -296,8 +296,7 @@ TEST_P(ProcessPool, ShutdownWithoutWaitLetsTheWorkFinish) {
   EXPECT_TRUE(future.done());
 }
 
-// ---- what crosses the border
-// -----------------------------------------------------------------------------------------
+// ---- what crosses the border ---------------------------------------------------------------------------------------
 
 TEST_P(ProcessPool, AnArgumentThatCannotBeEncodedFailsOnlyItsFuture) {
   ProcessPoolExecutor pool({.max_workers = 1, .mp_context = context()});
@@ -342,8 +341,7 @@ TEST_P(ProcessPool, LargePayloadsGoBothWays) {
   EXPECT_EQ(doubled.back(), 2.0 * 999'999);
 }
 
-// ---- callbacks and threads
-// -------------------------------------------------------------------------------------------
+// ---- callbacks and threads -----------------------------------------------------------------------------------------
 
 TEST_P(ProcessPool, CallbacksNeverRunInAThreadThatWaitsForAResult) {
   ProcessPoolExecutor pool({.max_workers = 2, .mp_context = context()});
@@ -409,8 +407,7 @@ TEST_P(ProcessPool, AForkedCopyOfThePoolRefusesAndDoesNotHang) {
   EXPECT_EQ(pool.submit(square, 5).result(), 25);
 }
 
-// ---- bad options
-// -----------------------------------------------------------------------------------------------------
+// ---- bad options ---------------------------------------------------------------------------------------------------
 
 TEST(ProcessPoolOptions, NoWorkersIsAValueError) {
   EXPECT_THROW(ProcessPoolExecutor({.max_workers = 0}), ValueError);
