@@ -89,10 +89,10 @@ bool Completions::wait_for(std::size_t count, Deadline deadline) {
 }
 
 void Completions::help(Deadline deadline) {
-  if (deadline.is_never()) {
-    for (Entry& entry : entries_) {
+  if (deadline.is_never() && FutureState::this_thread_runs_tasks()) {
+    for (; next_to_run_ < entries_.size(); ++next_to_run_) {
       if (reached()) return;
-      entry.state->before_sleep();
+      entries_[next_to_run_].state->before_sleep();
     }
   }
   if (deadline.expired()) return;

@@ -19,6 +19,7 @@ void report_throwing_callback(const char* what) noexcept {
 
 // A waiting thread learns how long spinning pays for it.
 thread_local os::SpinBudget spin_budget;
+constinit thread_local bool runs_tasks = false;
 
 }  // namespace
 
@@ -115,6 +116,10 @@ FutureState::~FutureState() {
 }
 
 // ---- waiting -----------------------------------------------------------------------------------------------------
+
+bool FutureState::this_thread_runs_tasks() noexcept { return runs_tasks; }
+
+void FutureState::set_this_thread_runs_tasks(bool runs) noexcept { runs_tasks = runs; }
 
 bool FutureState::wait(Deadline deadline) {
   if (done()) return true;

@@ -112,6 +112,7 @@ void ProcessPoolCore::post(Ref<RemoteTask> task) {
       collected_by_others_ += collect(settled);
     }
     if (!lanes_full_) feed();
+    if (start_refused_ && !collector_watches_) wake_collector();  // it tries again, while this task may have to wait
     if (bell_left_silent_ && !collector_watches_ && helpers_.load(std::memory_order_seq_cst) == 0) arm_bell();
   }
   settle(settled, false);
@@ -137,9 +138,9 @@ Worker* ProcessPoolCore::worker_with_room() {
   Worker* least_busy = nullptr;
   for (const auto& worker : workers_) {
     if (worker->retiring) continue;
+    if (worker->idle()) return worker.get();
     if (least_busy == nullptr || worker->tasks_held() < least_busy->tasks_held()) least_busy = worker.get();
   }
-  if (least_busy != nullptr && least_busy->idle()) return least_busy;
   if (workers_.size() < config_.max_workers) {
     if (Worker* started = try_start_worker()) return started;
   }
@@ -167,9 +168,12 @@ Worker* ProcessPoolCore::try_start_worker() {
   const auto now = std::chrono::steady_clock::now();
   if (now < next_start_) return nullptr;
   try {
-    return &start_worker();
+    Worker& started = start_worker();
+    start_refused_ = false;
+    return &started;
   } catch (...) {
     start_error_ = std::current_exception();
+    start_refused_ = true;
     next_start_ = now + start_retry_pause;
     return nullptr;
   }
@@ -178,6 +182,10 @@ Worker* ProcessPoolCore::try_start_worker() {
 Worker& ProcessPoolCore::start_worker() {
   auto worker = std::make_unique<Worker>(*block_, Heap::get().new_owner());
   workers_.reserve(workers_.size() + 1);
+  {
+    const std::scoped_lock lock(exits_mutex_);
+    exits_.reserve(workers_.size() + 1);  // each ends once: to report it takes no memory
+  }
   auto listener = std::make_shared<ExitForwarder>(Ref<ProcessPoolCore>(this), worker->owner());
   worker->child = process::start(start_method(config_.start_method), {&worker_main, worker->argument()},
                                  worker->owner(), std::move(listener));
@@ -188,13 +196,26 @@ Worker& ProcessPoolCore::start_worker() {
 
 // ---- the end -----------------------------------------------------------------------------------------------------
 
+// What waits and has not been given to a worker yet. A task that came back from one that died is running, as far as
+// its future knows, and stays.
+TaskList ProcessPoolCore::take_cancellable() noexcept {
+  TaskList cancellable;
+  TaskList others;
+  while (!pending_.empty()) {
+    Ref<RemoteTask> task = pending_.pop_front();
+    (task->state().running() ? others : cancellable).push_back(std::move(task));
+  }
+  pending_.append(std::move(others));
+  return cancellable;
+}
+
 void ProcessPoolCore::shutdown(bool wait, bool cancel_futures) {
   if (inherited()) return;
   TaskList cancelled;
   {
     const std::scoped_lock lock(mutex_);
     if (phase_ == Phase::open) phase_ = Phase::closing;
-    if (cancel_futures) cancelled.append(std::move(pending_));
+    if (cancel_futures) cancelled.append(take_cancellable());
     if (!collector_started_) phase_ = Phase::closed;  // never had a task
     stop_requested_.store(true, std::memory_order_seq_cst);
   }

@@ -74,6 +74,7 @@ class ProcessPoolCore final : public detail::ProcessPool {
   Worker& start_worker();
   void give(Worker& worker, detail::Ref<detail::RemoteTask> task);
   static void send_quit(Worker& worker);
+  [[nodiscard]] TaskList take_cancellable() noexcept;
 
   // False: it was cancelled. A task that comes back from a dead worker is running already, as far as its future knows.
   static bool begin(detail::RemoteTask& task) noexcept;
@@ -90,7 +91,7 @@ class ProcessPoolCore final : public detail::ProcessPool {
   [[nodiscard]] bool another_is_free() const noexcept;
   void handle_exit(const WorkerExit& exit, TaskList& settled);
   void fail_pending(const std::exception_ptr& cause, TaskList& settled);
-  void break_pool(const std::string& why, const std::exception_ptr& cause);
+  void break_pool(const std::string& why);
 
   static std::exception_ptr make_broken(const std::string& why);
 
@@ -100,6 +101,7 @@ class ProcessPoolCore final : public detail::ProcessPool {
   [[nodiscard]] bool something_to_do() noexcept;
   [[nodiscard]] bool has_requests() const noexcept;
   void wake_collector() noexcept;
+  void ask_to_close() noexcept;
 
   // The collector thread.
   void start_collector();
@@ -107,6 +109,7 @@ class ProcessPoolCore final : public detail::ProcessPool {
   bool collect_and_settle() noexcept;
   void settle(TaskList& settled, bool may_run_callbacks) noexcept;
   bool handle_exits();
+  std::optional<WorkerExit> next_exit() noexcept;
   bool run_deferred_callbacks() noexcept;
   bool close_when_idle();
   [[nodiscard]] bool closed();
@@ -134,6 +137,7 @@ class ProcessPoolCore final : public detail::ProcessPool {
   std::exception_ptr broken_;       // why no task can run any more
   bool killed_for_good_ = false;    // the pool killed its workers because it is broken
   std::exception_ptr start_error_;  // why the last worker could not be started
+  bool start_refused_ = false;      // no further worker could be started, at the last attempt
   std::chrono::steady_clock::time_point next_start_;
   bool bell_left_silent_ = false;  // nothing was in a lane when the last helper left: the next post arms
   bool collector_started_ = false;
@@ -147,7 +151,7 @@ class ProcessPoolCore final : public detail::ProcessPool {
   std::atomic<bool> has_exits_{false};
 
   std::mutex deferred_mutex_;
-  std::vector<detail::Ref<detail::RemoteTask>> deferred_;  // settled by helpers, their callbacks still to run
+  TaskList deferred_;  // settled by helpers, their callbacks still to run
   std::atomic<bool> has_deferred_{false};
   std::atomic<bool> stop_requested_{false};
 

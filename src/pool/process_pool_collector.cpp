@@ -8,6 +8,7 @@
 #include "os/futex.hpp"
 #include "os/signals.hpp"
 #include "os/thread.hpp"
+#include "plait/errors.hpp"
 #include "pool/live_pools.hpp"
 #include "pool/process_pool.hpp"
 #include "pool/worker.hpp"
@@ -50,6 +51,7 @@ void ProcessPoolCore::help(bool (*done)(const void*) noexcept, const void* conte
   const std::scoped_lock lock(mutex_);
   if (!found) helper_gave_up_ = begin;
   stop_helping();
+  if (phase_ == Phase::closing) ask_to_close();  // it may have brought the last outcome
 }
 
 void ProcessPoolCore::stop_helping() noexcept {
@@ -85,6 +87,12 @@ void ProcessPoolCore::wake_collector() noexcept {
   if (naps_.exchange(0, std::memory_order_seq_cst) != 0) os::futex_wake(naps_, 1, os::Scope::private_);
 }
 
+// The collector is to look whether the pool can be closed.
+void ProcessPoolCore::ask_to_close() noexcept {
+  stop_requested_.store(true, std::memory_order_seq_cst);
+  wake_collector();
+}
+
 // The collector naps while there is traffic, so that nobody has to wake it for each outcome, and while tasks wait
 // behind others although a worker is free; when a nap has brought nothing it sleeps until it is rung.
 void ProcessPoolCore::sleep_until_something_happens() noexcept {
@@ -118,18 +126,21 @@ void ProcessPoolCore::sleep_until_something_happens() noexcept {
 // ---- the collector thread ----------------------------------------------------------------------------------------
 
 void ProcessPoolCore::start_collector() {
-  watching_.emplace();
+  if (!LivePools<ProcessPoolCore>::get().add(*this)) {
+    throw RuntimeError("cannot schedule new futures after the program has begun to exit");
+  }
   const os::BlockAllSignals blocked;  // the host's signals are for the host's threads
   retain();                           // the collector's
   try {
+    watching_.emplace();
     collector_ = std::thread([this] { run_collector(); });
   } catch (...) {
     watching_.reset();
+    LivePools<ProcessPoolCore>::get().remove(*this);
     release();
     throw;
   }
   collector_started_ = true;
-  LivePools::get().add(*this);
 }
 
 void ProcessPoolCore::run_collector() noexcept {
@@ -142,7 +153,7 @@ void ProcessPoolCore::run_collector() noexcept {
     progress |= close_when_idle();
     if (!progress && !closed()) sleep_until_something_happens();
   }
-  LivePools::get().remove(*this);
+  LivePools<ProcessPoolCore>::get().remove(*this);
   watching_.reset();
   release();
 }
@@ -154,12 +165,12 @@ bool ProcessPoolCore::closed() {
 
 bool ProcessPoolCore::run_deferred_callbacks() noexcept {
   if (!has_deferred_.exchange(false, std::memory_order_seq_cst)) return false;
-  std::vector<Ref<RemoteTask>> tasks;
+  TaskList tasks;
   {
     const std::scoped_lock lock(deferred_mutex_);
-    tasks.swap(deferred_);
+    tasks.append(std::move(deferred_));
   }
-  for (const Ref<RemoteTask>& task : tasks) task->run_callbacks();
+  while (!tasks.empty()) tasks.pop_front()->run_callbacks();
   return true;
 }
 

@@ -36,6 +36,16 @@ std::exception_ptr worker_died(const WorkerExit& exit, const std::string& task) 
 
 bool is_free(const std::unique_ptr<Worker>& worker) { return worker->idle() && !worker->retiring; }
 
+std::string message_of(const Message& exception) {
+  try {
+    return wire::message_of_exception(exception.bytes());
+  } catch (const std::exception& unreadable) {
+    return unreadable.what();
+  }
+}
+
+const std::string initializer_failed = "the initializer of a worker process failed: ";
+
 std::string describe_exception(const std::exception_ptr& error) {
   try {
     std::rethrow_exception(error);
@@ -104,8 +114,9 @@ void ProcessPoolCore::take_outcome(Worker& worker, TaskList& settled) {
     failure = std::current_exception();
   }
   if (kind == Worker::Sent::initializer) {
-    if (failure == nullptr && is_error) failure = wire::decode_exception(outcome.bytes());
-    if (failure != nullptr) break_pool("the initializer of a worker process failed", failure);
+    // Only the message: to make the exception would be to run the user's code under the mutex.
+    if (failure != nullptr) break_pool(initializer_failed + describe_exception(failure));
+    if (failure == nullptr && is_error) break_pool(initializer_failed + message_of(outcome));
     return;
   }
   if (failure != nullptr) {
@@ -155,13 +166,19 @@ void ProcessPoolCore::notice_long_tasks() {
   for (const auto& worker : workers_) {
     if (!worker->idle()) worker->time_per_task = std::max(worker->time_per_task, now - worker->last_collected);
   }
-  if (pending_.empty()) rebalance();
+  if (pending_.empty()) {
+    rebalance();
+  } else if (workers_.size() < config_.max_workers && now >= next_start_) {
+    lanes_full_ = false;
+    feed();
+  }
 }
 
 // Tasks wait behind others although a worker is free: the collector must see that they do not wait for long.
 bool ProcessPoolCore::has_stack() const noexcept {
-  const auto has_several = [](const auto& worker) { return worker->tasks_held() > 1; };
-  return broken_ == nullptr && std::ranges::any_of(workers_, has_several) && another_is_free();
+  if (broken_ != nullptr || !another_is_free()) return false;
+  return !pending_.empty() ||
+         std::ranges::any_of(workers_, [](const auto& worker) { return worker->tasks_held() > 1; });
 }
 
 bool ProcessPoolCore::another_is_free() const noexcept {
@@ -203,7 +220,7 @@ void ProcessPoolCore::settle(TaskList& settled, bool may_run_callbacks) noexcept
 void ProcessPoolCore::report_exit(WorkerExit exit) noexcept {
   {
     const std::scoped_lock lock(exits_mutex_);
-    exits_.push_back(exit);
+    exits_.push_back(exit);  // start_worker() has made room
   }
   has_exits_.store(true, std::memory_order_seq_cst);
   wake_collector();
@@ -211,21 +228,24 @@ void ProcessPoolCore::report_exit(WorkerExit exit) noexcept {
 
 bool ProcessPoolCore::handle_exits() {
   if (!has_exits_.exchange(false, std::memory_order_seq_cst)) return false;
-  std::vector<WorkerExit> exits;
-  {
-    const std::scoped_lock lock(exits_mutex_);
-    exits.swap(exits_);
-  }
   TaskList settled;
   {
     const std::scoped_lock lock(mutex_);
-    for (const WorkerExit& exit : exits) handle_exit(exit, settled);
+    while (const auto exit = next_exit()) handle_exit(*exit, settled);
     lanes_full_ = false;
     feed();
     if (workers_.empty() && !pending_.empty()) fail_pending(start_error_, settled);
   }
   settle(settled, true);
   return true;
+}
+
+std::optional<WorkerExit> ProcessPoolCore::next_exit() noexcept {
+  const std::scoped_lock lock(exits_mutex_);
+  if (exits_.empty()) return std::nullopt;
+  const WorkerExit first = exits_.front();
+  exits_.erase(exits_.begin());
+  return first;
 }
 
 // The lane of a dead worker tells what became of each task: those with an outcome have it, the one claimed was
@@ -251,14 +271,14 @@ void ProcessPoolCore::handle_exit(const WorkerExit& exit, TaskList& settled) {
       task->stage_failure(killed_for_good_ ? broken_ : worker_died(exit, task->describe()));
       settled.push_back(std::move(task));
     } else if (kind == Worker::Sent::initializer && state == SlotState::claimed && !worker.retiring) {
-      break_pool(what + " in its initializer", nullptr);
+      break_pool(what + " in its initializer");
     }
   }
   unbegun.append(std::move(pending_));
   pending_.append(std::move(unbegun));
   if (!was_busy && worker.completed == 0 && !worker.retiring &&
       restarts_.exceeded_by_death_at(std::chrono::steady_clock::now())) {
-    break_pool("workers die before they do anything; the last: " + what, nullptr);
+    break_pool("workers die before they do anything; the last: " + what);
   }
   block_->seats.leave(worker.owner());
   Heap::get().reclaim(worker.owner());
@@ -278,11 +298,9 @@ void ProcessPoolCore::fail_pending(const std::exception_ptr& cause, TaskList& se
 }
 
 // From here on no task runs: those that wait fail when the last worker has gone, those in lanes with their workers.
-void ProcessPoolCore::break_pool(const std::string& why, const std::exception_ptr& cause) {
+void ProcessPoolCore::break_pool(const std::string& why) {
   if (broken_ != nullptr) return;
-  std::string message = why;
-  if (cause != nullptr) message += ": " + describe_exception(cause);
-  broken_ = make_broken(message + "; the pool takes no more tasks, make a new one");
+  broken_ = make_broken(why + "; the pool takes no more tasks, make a new one");
   killed_for_good_ = true;
   for (const auto& worker : workers_) {
     worker->retiring = true;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pool/thread_pool.hpp"
 
+#include <sched.h>
+
 #include <climits>
 #include <cstdio>
 #include <system_error>
@@ -11,13 +13,19 @@
 #include "os/spin.hpp"
 #include "os/thread.hpp"
 #include "plait/errors.hpp"
-#include "pool/live_thread_pools.hpp"
+#include "pool/live_pools.hpp"
 
 namespace plait::pool {
 
 using detail::FutureState;
 using detail::LocalTask;
 using detail::Ref;
+
+namespace {
+
+constexpr std::chrono::milliseconds start_retry_pause{50};
+
+}  // namespace
 
 // ---- a worker ----------------------------------------------------------------------------------------------------
 
@@ -55,6 +63,7 @@ thread_local ThreadPoolCore::Worker* ThreadPoolCore::Worker::current = nullptr;
 void ThreadPoolCore::Worker::main(std::size_t index) {
   os::set_thread_name((pool_.config_.name_prefix + "_" + std::to_string(index)).c_str());
   current = this;
+  FutureState::set_this_thread_runs_tasks(true);
   if (initialize()) {
     if (!searching_) start_searching();
     while (Ref<LocalTask> task = next_task()) {
@@ -64,12 +73,13 @@ void ThreadPoolCore::Worker::main(std::size_t index) {
   }
   if (searching_) stop_searching();
   current = nullptr;
+  FutureState::set_this_thread_runs_tasks(false);
   bool last;
   {
     const std::scoped_lock lock(pool_.mutex_);
     last = --pool_.alive_ == 0;
   }
-  if (last) LiveThreadPools::get().remove(pool_);
+  if (last) LivePools<ThreadPoolCore>::get().remove(pool_);
 }
 
 bool ThreadPoolCore::Worker::initialize() noexcept {
@@ -262,31 +272,34 @@ void ThreadPoolCore::start_first_worker() {
   const std::scoped_lock lock(mutex_);
   if (started_.load(std::memory_order_relaxed)) return;
   if (phase_.load(std::memory_order_relaxed) != Phase::open) throw_unusable();
-  if (!LiveThreadPools::get().add(*this)) {
+  if (!LivePools<ThreadPoolCore>::get().add(*this)) {
     throw RuntimeError("cannot schedule new futures after the program has begun to exit");
   }
   try {
     start_worker();
   } catch (const std::system_error& error) {
-    LiveThreadPools::get().remove(*this);
+    LivePools<ThreadPoolCore>::get().remove(*this);
     throw std::system_error(error.code(),
                             "plait: not even one worker of a ThreadPoolExecutor could be started (lower max_workers of "
                             "other pools, or raise ulimit -u or -v)");
   } catch (...) {
-    LiveThreadPools::get().remove(*this);
+    LivePools<ThreadPoolCore>::get().remove(*this);
     throw;
   }
   started_.store(true, std::memory_order_relaxed);
 }
 
-// Fewer workers than wanted will do: when the system has no thread to give, those there are go on.
+// Fewer workers than wanted will do: when the system has no thread to give, those there are go on, and it is asked
+// again a little later, when there are still too few.
 void ThreadPoolCore::try_start_another() noexcept {
   const std::scoped_lock lock(mutex_);
   if (threads_.size() >= config_.max_workers || phase_.load(std::memory_order_relaxed) != Phase::open) return;
+  const auto now = std::chrono::steady_clock::now();
+  if (now < next_start_) return;
   try {
     start_worker();
   } catch (...) {
-    full_.store(true, std::memory_order_relaxed);
+    next_start_ = now + start_retry_pause;
   }
 }
 
@@ -321,7 +334,7 @@ void ThreadPoolCore::break_pool(const char* why) noexcept {
       phase_.store(Phase::broken, std::memory_order_seq_cst);
     }
   }
-  while (const Ref<LocalTask> task = queue_.pop()) {
+  while (const Ref<LocalTask> task = pop_surely()) {
     if (!task->state().try_start()) {
       if (task->state().cancelled()) task->discard();
       continue;
@@ -332,8 +345,17 @@ void ThreadPoolCore::break_pool(const char* why) noexcept {
   wake_all();
 }
 
+// nullptr: there is none, nor one whose push, or that of one before it, is not complete.
+Ref<LocalTask> ThreadPoolCore::pop_surely() noexcept {
+  for (;;) {
+    if (Ref<LocalTask> task = queue_.pop()) return task;
+    if (queue_.empty()) return nullptr;
+    sched_yield();
+  }
+}
+
 void ThreadPoolCore::cancel_queued() noexcept {
-  while (const Ref<LocalTask> task = queue_.pop()) {
+  while (const Ref<LocalTask> task = pop_surely()) {
     if (task->state().cancel_and_notify()) task->discard();
   }
 }

@@ -60,6 +60,7 @@ class ThreadPoolCore final : public detail::ThreadPool {
   void wait_for_ticket() noexcept;
 
   void break_pool(const char* why) noexcept;
+  detail::Ref<detail::LocalTask> pop_surely() noexcept;
   void cancel_queued() noexcept;
   void join_workers();
 
@@ -68,7 +69,7 @@ class ThreadPoolCore final : public detail::ThreadPool {
   std::atomic<std::uint64_t> references_{1};
   std::atomic<Phase> phase_{Phase::open};  // changes under mutex_
   std::atomic<bool> started_{false};       // there is a worker
-  std::atomic<bool> full_{false};          // no further worker can be started now
+  std::atomic<bool> full_{false};          // there are max_workers
 
   TaskQueue queue_;
   alignas(64) std::atomic<std::uint64_t> idle_{0};
@@ -78,6 +79,7 @@ class ThreadPoolCore final : public detail::ThreadPool {
   std::mutex mutex_;  // guards what follows
   std::vector<std::thread> threads_;
   std::size_t alive_ = 0;
+  std::chrono::steady_clock::time_point next_start_;  // no sooner, since the system has refused a thread
   std::exception_ptr broken_;
 
   std::mutex join_mutex_;

@@ -141,6 +141,12 @@ std::exception_ptr decode_exception(std::span<const std::byte> bytes) noexcept {
   }
 }
 
+std::string message_of_exception(std::span<const std::byte> bytes) {
+  Reader in(bytes);
+  static_cast<void>(get<std::string>(in));  // the type
+  return get<std::string>(in);
+}
+
 }  // namespace plait::wire
 
 namespace plait {

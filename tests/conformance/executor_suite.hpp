@@ -32,6 +32,7 @@ using tests::Gate;
 inline int add(int a, int b) { return a + b; }
 inline int same(int x) { return x; }
 inline bool is_even(int x) { return x % 2 == 0; }
+inline bool negated(bool x) { return !x; }
 inline void nothing(int) {}
 inline std::string shout(std::string text) { return text + "!"; }
 inline std::size_t length(std::string_view text) { return text.size(); }
@@ -54,6 +55,7 @@ struct Point {
   int x, y;
   friend bool operator==(const Point&, const Point&) = default;
 };
+inline int take(std::unique_ptr<int> number) { return *number; }
 inline Point mirrored(const Point& p) { return {p.y, p.x}; }
 
 template <class Backend>
@@ -173,6 +175,19 @@ TYPED_TEST_P(ExecutorSuite, MapKeepsTheOrderAndStopsAtTheShortest) {
   EXPECT_EQ(this->executor.map(add, std::views::iota(0), std::vector{10, 20}).list(), (std::vector{10, 21}));
   EXPECT_EQ(this->executor.map(shout, std::vector<std::string>{"a", "b"}).list(),
             (std::vector<std::string>{"a!", "b!"}));
+}
+
+TYPED_TEST_P(ExecutorSuite, MapMovesOutOfRangesThatYieldRvalues) {
+  auto made = std::views::iota(1, 4) | std::views::transform([](int i) { return std::make_unique<int>(i); });
+  EXPECT_EQ(this->executor.map(take, made).list(), (std::vector{1, 2, 3}));
+  EXPECT_EQ(this->executor.map({.chunksize = 2}, take, made).list(), (std::vector{1, 2, 3}));
+}
+
+TYPED_TEST_P(ExecutorSuite, MapTakesTheElementsAsTheyWere) {
+  std::vector<bool> bits(100, true);
+  auto results = this->executor.map(negated, bits);
+  bits.assign(100, false);
+  EXPECT_EQ(results.list(), std::vector<bool>(100, false));
 }
 
 TYPED_TEST_P(ExecutorSuite, MapOfNothingIsEmpty) {
@@ -371,7 +386,8 @@ REGISTER_TYPED_TEST_SUITE_P(ExecutorSuite, SubmitGivesTheResult, ArgumentsAreVal
                             ExceptionsKeepTypeAndMessage, WorkersSurviveExceptionsOfAnyType,
                             ManyTasksEachGetTheirOwnResult, CallbacksAreToldTheOutcome, CallbacksMaySubmit,
                             CallbacksMayShutDown, TimeoutsLeaveTheTaskRunning, WhatHasNotBegunCanBeCancelled,
-                            MapKeepsTheOrderAndStopsAtTheShortest, MapOfNothingIsEmpty, MapInChunksGivesTheSame,
+                            MapKeepsTheOrderAndStopsAtTheShortest, MapMovesOutOfRangesThatYieldRvalues,
+                            MapTakesTheElementsAsTheyWere, MapOfNothingIsEmpty, MapInChunksGivesTheSame,
                             MapOfEveryKindOfResult, MapRaisesAnErrorWhenItsTurnComes, MapOfAnEndlessRange,
                             MapPullsNoMoreThanItsBuffer, MapRefusesAnEmptyBuffer, MapTimesOut,
                             WaitForTheFirstThenForAll, WaitForTheFirstException, AsCompletedYieldsEachOnce,

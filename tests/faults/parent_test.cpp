@@ -109,6 +109,9 @@ TEST_P(FaultP5, ReturnWithLeakedPool) { leave("return_with_leaked_pool", 0, 0, t
 TEST_P(FaultP5, ReturnWithStaticPool) { leave("return_with_static_pool", 0, 0, true); }
 TEST_P(FaultP5, Exit) { leave("exit", 5, 0, true); }
 TEST_P(FaultP5, ExitInAnotherThread) { leave("exit_in_other_thread", 5, 0, true); }
+TEST_P(FaultP5, ExitInACallback) { leave("exit_in_a_callback", 5, 0, false); }
+TEST_P(FaultP5, ExitAndSubmitLate) { leave("exit_and_submit_late", 5, 0, true); }
+TEST_P(FaultP5, ExitOfAForkedChild) { leave("exit_of_a_forked_child", 5, 0, true); }
 TEST_P(FaultP5, UnderscoreExitWhileBusy) { leave("_exit", 6, 0, false); }
 TEST_P(FaultP5, QuickExitWhileBusy) { leave("quick_exit", 7, 0, false); }
 TEST_P(FaultP5, AbortWhileBusy) { leave("abort", -1, SIGABRT, false); }

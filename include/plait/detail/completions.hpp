@@ -54,6 +54,7 @@ class PLAIT_EXPORT Completions {
   void help(Deadline deadline);
 
   std::vector<Entry> entries_;                     // never resized: the states refer to them
+  std::size_t next_to_run_ = 0;                    // those before it have begun; see FutureState::before_sleep
   Driver* driver_ = nullptr;                       // that of all states, nullptr if they differ
   std::atomic<std::uint32_t> settled_{0};          // how many; a futex word
   std::atomic<std::uint32_t> wanted_{UINT32_MAX};  // at how many the waiting thread is to be woken

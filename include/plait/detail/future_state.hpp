@@ -131,6 +131,9 @@ class PLAIT_EXPORT FutureState {
   // thread pool runs the pool's task here, if nobody has begun it. Throws RuntimeError: tasks wait for one another too
   // deep.
   virtual void before_sleep() {}
+  // Whether that does anything in this thread: in others, no state need be asked.
+  static bool this_thread_runs_tasks() noexcept;
+  static void set_this_thread_runs_tasks(bool runs) noexcept;
 
   // For the runner, or after a successful try_claim, once the outcome is stored: settles and wakes. False: callbacks
   // are waiting, the caller must see to it that run_callbacks() is called.

@@ -33,12 +33,17 @@ class MapStream {
   virtual Stored<R>* next() = 0;
 };
 
+// What map gives to the function of an element of a range: the element, or, where the range has but proxies for its
+// elements (std::vector<bool>, zip), the value it stands for, since the call comes later than the iteration.
+template <class Range>
+using MapArgument = std::conditional_t<std::is_reference_v<std::ranges::range_reference_t<Range>>,
+                                       std::ranges::range_reference_t<Range>, std::ranges::range_value_t<Range>>;
+
 // Several ranges walked in step until the shortest ends. Single pass.
 template <class... Views>
 class Zip {
  public:
   static constexpr bool sized = (std::ranges::sized_range<Views> || ...);
-  using Element = std::tuple<std::ranges::range_reference_t<Views>...>;
 
   explicit Zip(Views... views) : views_(std::move(views)...) {}
 
@@ -59,7 +64,7 @@ class Zip {
     }
     at_end_ = ((std::get<i>(*at_) == std::ranges::end(std::get<i>(views_))) || ...);
     if (at_end_) return false;
-    use(*std::get<i>(*at_)...);
+    use(static_cast<MapArgument<Views>>(*std::get<i>(*at_))...);
     return true;
   }
 

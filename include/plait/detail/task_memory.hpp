@@ -5,6 +5,7 @@
 // slowest at: here the block goes back to the thread that made it, by one atomic operation.
 
 #include <cstddef>
+#include <new>
 
 #include "plait/detail/export.hpp"
 
@@ -19,6 +20,11 @@ PLAIT_EXPORT void deallocate_task(void* memory) noexcept;
 struct InTaskMemory {
   static void* operator new(std::size_t size) { return allocate_task(size); }
   static void operator delete(void* memory) noexcept { deallocate_task(memory); }
+  // What wants more alignment than std::max_align_t gets it from the system.
+  static void* operator new(std::size_t size, std::align_val_t alignment) { return ::operator new(size, alignment); }
+  static void operator delete(void* memory, std::align_val_t alignment) noexcept {
+    ::operator delete(memory, alignment);
+  }
 };
 
 }  // namespace plait::detail

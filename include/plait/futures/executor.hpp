@@ -70,7 +70,7 @@ class PLAIT_EXPORT Executor {
   //   for (int page : executor.map({.timeout = 5s}, get_html, urls)) show(page);
   template <class F, std::ranges::input_range... Ranges>
   auto map(MapOptions options, F&& f, Ranges&&... ranges)
-      -> MapResults<wire::CallResult<F, std::ranges::range_reference_t<Ranges>...>>;
+      -> MapResults<wire::CallResult<F, detail::MapArgument<Ranges>...>>;
   template <class F, std::ranges::input_range... Ranges>
   auto map(F&& f, Ranges&&... ranges) {
     return map(MapOptions{}, std::forward<F>(f), std::forward<Ranges>(ranges)...);
@@ -120,8 +120,8 @@ auto Executor::submit(F&& f, Args&&... args) -> Future<wire::CallResult<F, Args.
 
 template <class F, std::ranges::input_range... Ranges>
 auto Executor::map(MapOptions options, F&& f, Ranges&&... ranges)
-    -> MapResults<wire::CallResult<F, std::ranges::range_reference_t<Ranges>...>> {
-  using R = wire::CallResult<F, std::ranges::range_reference_t<Ranges>...>;
+    -> MapResults<wire::CallResult<F, detail::MapArgument<Ranges>...>> {
+  using R = wire::CallResult<F, detail::MapArgument<Ranges>...>;
   if (backend() != nullptr) {
     check_chunksize(options.chunksize);
     if (options.chunksize > 1) return map_in_chunks<R>(options, std::decay_t<F>(f), std::forward<Ranges>(ranges)...);
@@ -149,11 +149,12 @@ MapResults<R> Executor::map_plainly(const MapOptions& options, Submit submit, Ra
 template <class R, class F, class... Ranges>
 MapResults<R> Executor::map_in_chunks(const MapOptions& options, F f, Ranges&&... ranges) {
   using Zip = detail::Zip<std::views::all_t<Ranges>...>;
-  using Calls = detail::ChunkCalls<F, std::ranges::range_reference_t<Ranges>...>;
+  using Calls = detail::ChunkCalls<F, detail::MapArgument<Ranges>...>;
   auto submit_next = [this, f = std::move(f), size = static_cast<std::size_t>(options.chunksize),
                       zip = Zip(std::views::all(std::forward<Ranges>(ranges))...)]() mutable {
     typename Calls::Vector calls;
-    while (calls.size() < size && zip.next([&](auto&&... args) { calls.emplace_back(args...); })) {
+    while (calls.size() < size &&
+           zip.next([&](auto&&... args) { calls.emplace_back(std::forward<decltype(args)>(args)...); })) {
     }
     std::optional<Future<detail::ChunkResult<R>>> future;
     if (!calls.empty()) future.emplace(this->submit(Calls::template runner<R>, f, std::move(calls)));

@@ -3,10 +3,13 @@
 //   leaver METHOD HOW FILE
 // Tasks add bytes to FILE, so that the test sees how many were run: 20 if the end waits for them.
 #include <fcntl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <plait/plait.hpp>
 
+#include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -42,8 +45,18 @@ void keep_busy(ProcessPoolExecutor& pool, const std::string& file) {
 
 }  // namespace
 
+// Runs at the end of the program after the pools were waited for.
+void submit_late() {
+  try {
+    (void)ProcessPoolExecutor({.max_workers = 1}).submit(add_byte, "/dev/null");
+    std::fputs("a task was taken after the end of all pools", stderr);
+  } catch (const plait::RuntimeError&) {
+  }
+}
+
 int main(int argc, char** argv) {
   plait::init(argc, argv);
+  if (std::string(argv[2]) == "exit_and_submit_late") std::atexit(submit_late);
   const std::string method = argv[1], how = argv[2], file = argv[3];
   auto pool = make_pool(method, file);
   if (how == "return") return 0;  // the pool goes out of scope
@@ -56,6 +69,25 @@ int main(int argc, char** argv) {
     return 0;
   }
   if (how == "exit") std::exit(5);
+  if (how == "exit_in_a_callback") {
+    pool->submit(add_byte, file + ".other").add_done_callback([](auto&) { std::exit(5); });
+    for (;;) ::pause();
+  }
+  if (how == "exit_and_submit_late") {
+    pool.release();
+    std::exit(5);
+  }
+  if (how == "exit_of_a_forked_child") {
+    static_pool = std::move(pool);
+    const int child = plait::os::fork();
+    if (child == 0) {
+      make_pool(method, file + ".child").release();  // NOLINT(bugprone-unused-return-value): left to the end
+      std::exit(0);
+    }
+    int status = 0;
+    if (::waitpid(child, &status, 0) != child || status != 0) return 1;
+    return std::filesystem::file_size(file + ".child") == 20 ? 5 : 2;
+  }
   if (how == "exit_in_other_thread") std::thread([] { std::exit(5); }).join();
   keep_busy(*pool, file);
   if (how == "_exit") ::_exit(6);

@@ -141,8 +141,36 @@ int one() { return 1; }
   std::_Exit(sum == 10 ? 0 : 1);
 }
 
+[[noreturn]] void submit_until_there_is_a_second_worker() {
+  ThreadPoolExecutor pool(2);
+  std::latch begun(1), go(1);
+  auto first = pool.submit([&] {
+    begun.count_down();
+    go.wait();
+  });
+  begun.wait();
+  {
+    const NoAddressSpace none;
+    (void)pool.submit(one);
+  }
+  for (;;) {  // until the watchdog ends it
+    try {
+      pool.submit(one).result(std::chrono::milliseconds(10));
+      break;
+    } catch (const TimeoutError&) {
+    }
+  }
+  go.count_down();
+  first.result();
+  std::_Exit(0);
+}
+
 TEST_F(NoThreads, SubmitThrowsWhenThereIsNoWorkerAtAll) {
   EXPECT_EXIT(submit_without_any_worker(), testing::ExitedWithCode(0), "");
+}
+
+TEST_F(NoThreads, ThoseRefusedAreAskedForAgain) {
+  EXPECT_EXIT(submit_until_there_is_a_second_worker(), testing::ExitedWithCode(0), "");
 }
 
 TEST_F(NoThreads, TasksRunOnFewerWorkers) { EXPECT_EXIT(submit_with_fewer_workers(), testing::ExitedWithCode(0), ""); }

@@ -96,6 +96,20 @@ TEST(ThreadPoolExecutor, BeginsTasksInOrder) {
   EXPECT_TRUE(std::ranges::is_sorted(order));
 }
 
+TEST(ThreadPoolExecutor, CallablesArgumentsAndResultsKeepTheirAlignment) {
+  struct alignas(128) Wide {
+    bool operator()(const Wide& other) const { return aligned() && other.aligned(); }
+    [[nodiscard]] bool aligned() const { return reinterpret_cast<std::uintptr_t>(this) % alignof(Wide) == 0; }
+    int value = 0;
+  };
+  ThreadPoolExecutor pool(1);
+  for (int i = 0; i < 50; ++i) {
+    EXPECT_TRUE(pool.submit(Wide(), Wide()).result());
+    const auto result = pool.submit([] { return Wide(); });
+    EXPECT_TRUE(result.result().aligned());
+  }
+}
+
 TEST(ThreadPoolExecutor, ReleasesCallableAndArgumentsBeforeTheResult) {
   ThreadPoolExecutor pool(1);
   auto token = std::make_shared<int>();

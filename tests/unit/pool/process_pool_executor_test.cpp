@@ -4,6 +4,7 @@
 // faults (tests/faults). Each case runs over every start method.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -67,6 +68,8 @@ struct ThrowsWhenEncoded {
 };
 int take(ThrowsWhenEncoded argument) { return argument.value; }
 ThrowsWhenEncoded make(bool armed) { return {.value = 7, .armed = armed}; }
+
+void sleep_for_milliseconds(int number) { std::this_thread::sleep_for(std::chrono::milliseconds(number)); }
 
 int squares_in_a_pool_of_its_own(int n) {
   ProcessPoolExecutor pool({.max_workers = 1});
@@ -197,6 +200,22 @@ TEST_P(ProcessPool, ATaskMayWaitForTheNextThatNeedsANewWorker) {
   opens.result();
 }
 
+// A worker that could not be started is tried again while tasks run, also when one of those waits for one behind it.
+TEST_P(ProcessPool, AWorkerRefusedIsStartedLater) {
+  ProcessPoolExecutor pool({.max_workers = 2, .mp_context = context()});
+  pool.submit(square, 1).result();
+  const Fifo fifo;
+  auto waits = pool.submit(wait_for, fifo.path());
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit none{.rlim_cur = 3, .rlim_max = before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  auto opens = pool.submit(open_for_writing, fifo.path());
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_GT(waits.result(), 0);
+  opens.result();
+}
+
 // What nobody waits for is brought back all the same, also after a stream of tasks for which nobody had to be woken.
 TEST_P(ProcessPool, CallbacksRunWithoutAnybodyWaiting) {
   ProcessPoolExecutor pool({.max_workers = 2, .mp_context = context()});
@@ -281,6 +300,42 @@ TEST_P(ProcessPool, TerminateAndKillWithoutWorkersDoNothing) {
   pool.terminate_workers();
   pool.kill_workers();
   EXPECT_THROW(pool.submit(square, 1), RuntimeError);
+}
+
+// Tasks that were handed to a worker and come back from it when it dies are not to be cancelled any more, nor lost.
+TEST_P(ProcessPool, ShutdownCanCancelAfterAWorkerDied) {
+  for (int round = 0; round < 5; ++round) {
+    ProcessPoolExecutor pool({.max_workers = 1, .mp_context = context()});
+    const int worker = pool.submit(pid_of_worker).result();
+    std::vector<Future<int>> warm;
+    for (int x = 0; x < 2'000; ++x) warm.push_back(pool.submit(square, x));  // the lane is deep now
+    std::vector<Future<void>> futures;
+    for (int i = 0; i < 100; ++i) futures.push_back(pool.submit(sleep_for_milliseconds, 1));
+    futures[3].result();
+    kill(worker, SIGKILL);
+    EXPECT_FALSE(wait({.return_when = FIRST_EXCEPTION}, futures).done.empty());
+    pool.shutdown({.cancel_futures = true});
+    for (const auto& future : futures) EXPECT_TRUE(future.done());
+  }
+}
+
+// Those who wait collect; then nobody is left but the pool's own thread to see that all is done.
+TEST_P(ProcessPool, ShutdownReturnsWhenAnotherThreadHasFetchedTheLastResult) {
+  for (int round = 0; round < 100; ++round) {
+    ProcessPoolExecutor pool({.max_workers = 1, .mp_context = context()});
+    auto last = pool.submit(sleep_for_milliseconds, 2);
+    std::thread fetches([last] {
+      for (bool done = false; !done;) {
+        try {
+          last.result(std::chrono::microseconds(100));
+          done = true;
+        } catch (const TimeoutError&) {
+        }
+      }
+    });
+    pool.shutdown();
+    fetches.join();
+  }
 }
 
 TEST_P(ProcessPool, ShutdownWithoutWaitLetsTheWorkFinish) {

@@ -54,7 +54,7 @@ struct Codec<std::basic_string<C, Tr, A>, Kind::string> {
     if constexpr (alignof(C) > 1) {
       if (objects<C>(block) == nullptr) {
         T value(block.count, C());
-        std::memcpy(value.data(), block.data, block.count * sizeof(C));
+        if (block.count != 0) std::memcpy(value.data(), block.data, block.count * sizeof(C));
         return value;
       }
     }

@@ -7,6 +7,7 @@
 #include <exception>
 #include <memory>
 #include <span>
+#include <string>
 #include <type_traits>
 #include <vector>
 
@@ -30,5 +31,8 @@ void call_traced(F&& f) {
 // The exception again: of the same type if that is known here, else a RemoteError. A DecodeError if the bytes are no
 // exception.
 [[nodiscard]] PLAIT_EXPORT std::exception_ptr decode_exception(std::span<const std::byte> bytes) noexcept;
+
+// Only the message, without making the exception: no code of the user is run. Throws DecodeError, std::bad_alloc.
+[[nodiscard]] PLAIT_EXPORT std::string message_of_exception(std::span<const std::byte> bytes);
 
 }  // namespace plait::wire
