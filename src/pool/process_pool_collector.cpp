@@ -16,9 +16,6 @@
 namespace plait::pool {
 namespace {
 
-using detail::Ref;
-using detail::RemoteTask;
-
 // While others collect, or outcomes come thick, the collector looks so often instead of being rung for each: at first,
 // and when the traffic goes on.
 constexpr std::chrono::microseconds shortest_nap{100};
