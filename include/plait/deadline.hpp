@@ -23,7 +23,8 @@ class PLAIT_EXPORT Deadline {
   // Never.
   constexpr Deadline() noexcept = default;
 
-  // `timeout` from now. Zero and less: already due, which makes a timed call a poll. Too long for the clock: never.
+  // `timeout` from now. Zero and less: already due, which makes a timed call a poll, but for the few calls that refuse
+  // less than zero with ValueError, as Python's do. Too long for the clock: never.
   // Throws ValueError: not a number.
   template <class Rep, class Period>
   Deadline(std::chrono::duration<Rep, Period> timeout)  // NOLINT(google-explicit-constructor)
@@ -42,6 +43,8 @@ class PLAIT_EXPORT Deadline {
   static constexpr Deadline never() noexcept { return {}; }
 
   constexpr bool is_never() const noexcept { return time_ == Clock::time_point::max(); }
+  // Made from a timeout of less than zero.
+  constexpr bool is_negative() const noexcept { return time_ == Clock::time_point::min(); }
   bool expired() const noexcept { return !is_never() && Clock::now() >= time_; }
   // The point itself; Clock::time_point::max() for never.
   constexpr Clock::time_point time() const noexcept { return time_; }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plait/deadline.hpp"
 
-#include <algorithm>
 #include <cmath>
 
 #include "plait/errors.hpp"
@@ -10,8 +9,8 @@ namespace plait {
 
 Deadline Deadline::after(long double nanoseconds) {
   if (std::isnan(nanoseconds)) throw ValueError("a timeout must be a number, not NaN");
-  // The epoch is past, and a poll with it needs no look at the clock; a time before it the kernel would refuse.
-  if (nanoseconds <= 0) return Clock::time_point{};
+  if (nanoseconds < 0) return Clock::time_point::min();
+  if (nanoseconds == 0) return Clock::time_point{};  // past: a poll with it needs no look at the clock
   auto now = Clock::now();
   auto longest = (Clock::time_point::max() - now).count();
   if (nanoseconds >= static_cast<long double>(longest)) return never();
@@ -20,7 +19,8 @@ Deadline Deadline::after(long double nanoseconds) {
 
 Deadline::Clock::duration Deadline::remaining() const noexcept {
   if (is_never()) return Clock::duration::max();
-  return std::max(time_ - Clock::now(), Clock::duration::zero());
+  const auto now = Clock::now();  // subtracted last: from the smallest of times it would overflow
+  return time_ <= now ? Clock::duration::zero() : time_ - now;
 }
 
 }  // namespace plait

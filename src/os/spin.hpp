@@ -28,7 +28,7 @@ class SpinBudget {
   static constexpr duration least{5'000};
   static constexpr duration most{50'000};
 
-  explicit SpinBudget(duration budget = most) noexcept : budget_(std::clamp(budget, least, most)) {}
+  constexpr explicit SpinBudget(duration budget = most) noexcept : budget_(std::clamp(budget, least, most)) {}
 
   [[nodiscard]] duration current() const noexcept { return budget_; }
 

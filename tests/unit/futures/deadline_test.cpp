@@ -33,8 +33,15 @@ TEST(Deadline, ZeroAndNegativeAreDueAlready) {
   for (const Deadline deadline : {Deadline(0s), Deadline(-1ns), Deadline(-1h), Deadline(std::chrono::hours::min())}) {
     EXPECT_TRUE(deadline.expired());
     EXPECT_EQ(deadline.remaining(), 0ns);
-    EXPECT_GE(deadline.time().time_since_epoch(), 0ns);
   }
+}
+
+TEST(Deadline, NegativeIsRemembered) {
+  EXPECT_TRUE(Deadline(-1ns).is_negative());
+  EXPECT_TRUE(Deadline(std::chrono::duration<double>(-std::numeric_limits<double>::infinity())).is_negative());
+  EXPECT_FALSE(Deadline(0s).is_negative());
+  EXPECT_FALSE(Deadline(Clock::now() - 1h).is_negative());
+  EXPECT_FALSE(Deadline().is_negative());
 }
 
 TEST(Deadline, TooLongIsNever) {

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+//
+// Lock: Python's threading.Lock, mutual exclusion without an owner. With it: AcquireOptions, which every acquire() of
+// plait takes, and With, Python's `with lock:` for clang's thread-safety analysis.
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+
+#include "plait/detail/export.hpp"
+#include "plait/detail/thread_annotations.hpp"
+#include "plait/errors.hpp"
+#include "plait/until.hpp"
+
+namespace plait::detail {
+
+struct LockAccess;
+struct Untraced {};
+
+}  // namespace plait::detail
+
+namespace plait::threading {
+
+// To go on waiting for this lock would be to wait for ever: its owner waits, perhaps through others, for this thread.
+// Thrown only with PLAIT_DEADLOCK=1, instead of hanging; the lock is not held.
+class PLAIT_EXPORT DeadlockError : public RuntimeError {
+ public:
+  using RuntimeError::RuntimeError;
+};
+
+// Python's keyword arguments of acquire: lock.acquire({.timeout = 2s}), lock.acquire({.blocking = false}).
+struct AcquireOptions {
+  bool blocking = true;
+  Until timeout = {};  // with blocking = false there must be none; less than zero: ValueError
+};
+
+// Held by at most one thread at a time. Any thread may release it, whichever acquired it. Not reentrant: a second
+// acquire in the same thread waits.
+//
+// What a thread did before release() is seen by the one that acquires next. Fairness: a thread that comes while the
+// lock is free takes it, ahead of sleeping waiters, for that is far faster; but a waiter that was woken once and came
+// too late is handed the lock at the next release, so none starves. Meets Lockable and TimedLockable.
+//
+// May be destroyed when no thread waits for it, also while held, and at once by a thread that acquired it after the
+// last release() began. After fork() the child finds it as it was: held, if any thread held it.
+//
+// With PLAIT_DEADLOCK=1 in the environment its order of acquisition is watched (docs/design/deadlock.md). Four bytes.
+//
+// Differs from Python: acquire(0s) polls as there; a timeout of -1 is refused like any other below zero, for ever is
+// acquire(). Destroying replaces garbage collection.
+//
+//   plait::threading::Lock lock;
+//   { std::scoped_lock held(lock); ++balance; }
+class PLAIT_EXPORT PLAIT_CAPABILITY("Lock") Lock {
+ public:
+  Lock() noexcept : word_(initial_word()) {}
+  explicit Lock(detail::Untraced) noexcept : word_(0) {}  // for plait's own
+  Lock(const Lock&) = delete;
+  Lock& operator=(const Lock&) = delete;
+  ~Lock() {
+    if (word_.load(std::memory_order_relaxed) >= traced) forget();
+  }
+
+  // Waits for ever; true. Throws DeadlockError: it would never return (only with PLAIT_DEADLOCK=1).
+  bool acquire() PLAIT_ACQUIRE() {
+    return take_free() || acquire_slow({});
+  }
+  // False: it was not to be had in time, or a stop was requested. Throws ValueError: a timeout below zero, or one
+  // together with blocking = false; and as acquire().
+  [[nodiscard]] bool acquire(const Until& until) PLAIT_TRY_ACQUIRE(true);
+  [[nodiscard]] bool acquire(const AcquireOptions& options) PLAIT_TRY_ACQUIRE(true);
+  [[nodiscard]] bool acquire(bool blocking) PLAIT_TRY_ACQUIRE(true) { return blocking ? acquire() : try_lock(); }
+
+  // Throws RuntimeError: it is not held; nothing changes.
+  void release() PLAIT_RELEASE() {
+    std::uint32_t held = is_locked;
+    // release: pairs with the acquire of whoever takes it next
+    if (!word_.compare_exchange_strong(held, 0, std::memory_order_release, std::memory_order_relaxed)) release_slow();
+  }
+
+  // A snapshot.
+  [[nodiscard]] bool locked() const noexcept { return (word_.load(std::memory_order_relaxed) & is_locked) != 0; }
+
+  // For std::scoped_lock, std::unique_lock and std::lock.
+  void lock() PLAIT_ACQUIRE() { acquire(); }
+  [[nodiscard]] bool try_lock() noexcept PLAIT_TRY_ACQUIRE(true) { return take_free() || try_lock_slow(); }
+  template <class Rep, class Period>
+  [[nodiscard]] bool try_lock_for(std::chrono::duration<Rep, Period> timeout) PLAIT_TRY_ACQUIRE(true) {
+    return timeout > timeout.zero() ? acquire(Until(timeout)) : try_lock();
+  }
+  template <class Clock, class Duration>
+  [[nodiscard]] bool try_lock_until(std::chrono::time_point<Clock, Duration> time) PLAIT_TRY_ACQUIRE(true) {
+    return acquire(Until(time));
+  }
+  void unlock() PLAIT_RELEASE() { release(); }
+
+ private:
+  friend struct detail::LockAccess;
+
+  // Bits of the word. A traced lock is never 0, so that its calls leave the fast path and those of others pay nothing.
+  static constexpr std::uint32_t is_locked = 1, has_waiters = 2, traced = 4;
+
+  static std::uint32_t initial_word() noexcept;
+
+  // False also when it is free but has waiters or is traced.
+  bool take_free() noexcept {
+    std::uint32_t free = 0;
+    // acquire: pairs with release()
+    return word_.compare_exchange_strong(free, is_locked, std::memory_order_acquire, std::memory_order_relaxed);
+  }
+  bool take() noexcept;
+  bool take_spinning() noexcept;
+  bool wait_in_line(const Until& until) noexcept;
+  bool acquire_slow(const Until& until);
+  bool acquire_traced(const Until& until);
+  bool try_lock_slow() noexcept;
+  void release_slow();
+  void forget() noexcept;
+
+  std::atomic<std::uint32_t> word_;
+};
+
+// Holds a lock of plait while it lives, as std::scoped_lock does, and tells clang's thread-safety analysis so.
+template <class L>
+class PLAIT_SCOPED_CAPABILITY With {
+ public:
+  explicit With(L& lock) PLAIT_ACQUIRE(lock) : lock_(lock) { lock_.lock(); }
+  With(const With&) = delete;
+  With& operator=(const With&) = delete;
+  ~With() PLAIT_RELEASE() { lock_.unlock(); }
+
+ private:
+  L& lock_;
+};
+
+}  // namespace plait::threading

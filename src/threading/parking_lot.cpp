@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "threading/parking_lot.hpp"
+
+#include <pthread.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <new>
+
+namespace plait::threading::parking_lot {
+
+struct alignas(64) Bucket {
+  std::mutex mutex;
+  detail::WaiterList waiters;  // of all the addresses that fall here
+};
+
+namespace {
+
+constexpr std::size_t bucket_bits = 7;
+
+// Never destroyed: static objects and abandoned threads use it to the end.
+Bucket* buckets() noexcept {
+  static_assert(std::is_trivially_destructible_v<Bucket> || sizeof(std::mutex) == sizeof(pthread_mutex_t));
+  alignas(Bucket) static std::byte memory[sizeof(Bucket) << bucket_bits];
+  static Bucket* const all = new (memory) Bucket[std::size_t{1} << bucket_bits];
+  return all;
+}
+
+// In the child nobody waits, and a lock that another thread held would stay held.
+[[maybe_unused]] const int registered = pthread_atfork(nullptr, nullptr, [] {
+  new (static_cast<void*>(buckets())) Bucket[std::size_t{1} << bucket_bits];
+});
+
+Bucket& bucket_of(const void* address) noexcept {
+  const auto key = static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(address)) >> 2;
+  return buckets()[(key * 0x9e3779b97f4a7c15U) >> (64 - bucket_bits)];  // Fibonacci hashing
+}
+
+Parked* first_of(const void* address, detail::Waiter* waiter) noexcept {
+  for (; waiter != nullptr; waiter = detail::WaiterList::next(*waiter)) {
+    auto* const parked = static_cast<Parked*>(waiter);
+    if (parked->address == address) return parked;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+Line::Line(const void* address) : address_(address), bucket_(bucket_of(address)), lock_(bucket_.mutex) {}
+
+Parked* Line::first() const noexcept { return first_of(address_, bucket_.waiters.first()); }
+
+void Line::join(Parked& parked) noexcept { bucket_.waiters.push_back(parked); }
+
+void Line::leave(Parked& parked) noexcept { bucket_.waiters.remove(parked); }
+
+void Line::let_go(Parked& parked) noexcept {
+  bucket_.waiters.remove(parked);
+  woken_.add(&parked);
+}
+
+}  // namespace plait::threading::parking_lot
