@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plait/threading/lock.hpp"
 
-#include "os/spin.hpp"
-#include "plait/os.hpp"
 #include "threading/acquire_options.hpp"
+#include "threading/backoff.hpp"
 #include "threading/deadlock.hpp"
 #include "threading/parking_lot.hpp"
 
@@ -36,20 +35,9 @@ bool Lock::take() noexcept {
   return false;
 }
 
-// Most critical sections are far shorter than a sleep.
-bool Lock::take_spinning() noexcept {
-  static const bool alone = os::process_cpu_count() == 1;
-  constexpr int looks = 40;
-  for (int look = 0; look < looks && !alone; ++look) {
-    if (!locked() && take()) return true;
-    for (int pause = 0; pause < look; ++pause) os::cpu_relax();
-  }
-  return take();
-}
-
 bool Lock::wait_in_line(const Until& until) noexcept {
   bool was_woken = false;
-  while (!take_spinning()) {
+  while (!take_backing_off([this] { return take(); })) {
     if (until.is_over()) return false;
     // has_waiters is set only here, and only under the line's lock: a release that does not see it comes before it in
     // the order of the word, so that this sees the lock free; one that sees it waits for the line and finds us in it.

@@ -3,9 +3,8 @@
 
 #include <string>
 
-#include "os/spin.hpp"
-#include "plait/os.hpp"
 #include "threading/acquire_options.hpp"
+#include "threading/backoff.hpp"
 #include "threading/parking_lot.hpp"
 
 namespace plait::threading {
@@ -26,14 +25,8 @@ bool Semaphore::acquire(const AcquireOptions& options) {
 }
 
 bool Semaphore::acquire_slow(const Until& until) {
-  static const bool alone = os::process_cpu_count() == 1;
   bool was_woken = false;
-  for (;;) {
-    constexpr int looks = 40;
-    for (int look = 0; look < looks; ++look) {
-      if (try_lock()) return true;
-      for (int pause = 0; pause < look && !alone; ++pause) os::cpu_relax();
-    }
+  while (!take_backing_off([this] { return try_lock(); })) {
     if (until.is_over()) return false;
     // As with Lock: who does not see has_waiters has given a permit that this sees.
     const Outcome outcome = parking_lot::park(this, was_woken, until, [this] {
@@ -47,6 +40,7 @@ bool Semaphore::acquire_slow(const Until& until) {
     if (outcome == Outcome::gave_up) return false;
     was_woken = was_woken || outcome == Outcome::woken;
   }
+  return true;
 }
 
 void Semaphore::release(std::int64_t n) {

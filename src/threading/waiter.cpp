@@ -24,10 +24,18 @@ constinit thread_local os::SpinBudget spin_budget;
 
 }  // namespace
 
+// True: its word has changed.
 bool Waiter::spin() noexcept {
-  const os::SpinSeats::Taken seat(os::SpinSeats::of_waiters());
   // acquire: pairs with the exchange in wake()
-  return seat && spin_budget.spin([this] { return word_.load(std::memory_order_acquire) != waiting; });
+  const auto changed = [this] { return word_.load(std::memory_order_acquire) != waiting; };
+  // Two who let each other go in turn are for a moment in here both: the other one is about to leave its seat.
+  constexpr int looks_for_a_seat = 64;
+  for (int look = 0; look < looks_for_a_seat; ++look) {
+    if (changed()) return true;
+    if (const os::SpinSeats::Taken seat(os::SpinSeats::of_waiters()); seat) return spin_budget.spin(changed);
+    os::cpu_relax();
+  }
+  return false;
 }
 
 bool Waiter::wait(const Until& until) noexcept {

@@ -4,6 +4,8 @@
 // Lock: Python's threading.Lock, mutual exclusion without an owner. With it: AcquireOptions, which every acquire() of
 // plait takes, and With, Python's `with lock:` for clang's thread-safety analysis.
 
+#include <sys/single_threaded.h>
+
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -74,9 +76,7 @@ class PLAIT_EXPORT PLAIT_CAPABILITY("Lock") Lock {
 
   // Throws RuntimeError: it is not held; nothing changes.
   void release() PLAIT_RELEASE() {
-    std::uint32_t held = is_locked;
-    // release: pairs with the acquire of whoever takes it next
-    if (!word_.compare_exchange_strong(held, 0, std::memory_order_release, std::memory_order_relaxed)) release_slow();
+    if (!give_back()) release_slow();
   }
 
   // A snapshot.
@@ -103,14 +103,19 @@ class PLAIT_EXPORT PLAIT_CAPABILITY("Lock") Lock {
 
   static std::uint32_t initial_word() noexcept;
 
-  // False also when it is free but has waiters or is traced.
-  bool take_free() noexcept {
-    std::uint32_t free = 0;
-    // acquire: pairs with release()
-    return word_.compare_exchange_strong(free, is_locked, std::memory_order_acquire, std::memory_order_relaxed);
+  // The fast ways. False also when it has waiters or is traced. The only thread of a process needs no locked instruction;
+  // that it is, nobody but itself can change. acquire: pairs with the release of whoever had it before.
+  bool take_free() noexcept { return replace(0, is_locked, std::memory_order_acquire); }
+  bool give_back() noexcept { return replace(is_locked, 0, std::memory_order_release); }
+  bool replace(std::uint32_t from, std::uint32_t to, std::memory_order order) noexcept {
+    if (!__libc_single_threaded) {
+      return word_.compare_exchange_strong(from, to, order, std::memory_order_relaxed);
+    }
+    if (word_.load(std::memory_order_relaxed) != from) return false;
+    word_.store(to, std::memory_order_relaxed);
+    return true;
   }
   bool take() noexcept;
-  bool take_spinning() noexcept;
   bool wait_in_line(const Until& until) noexcept;
   bool acquire_slow(const Until& until);
   bool acquire_traced(const Until& until);
