@@ -6,51 +6,15 @@ Slow peers get fewer tasks; all figures are per task.
 
 import os
 import sys
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from cases import Case, Workload, at_most, faster
+from thread_workloads import thread_workloads
 
 HERE = Path(__file__).resolve().parent
 CORES = len(os.sched_getaffinity(0))
 PYTHON = "/usr/bin/python3" if Path("/usr/bin/python3").exists() else sys.executable
 MILLION = 1_000_000
-
-
-@dataclass
-class Target:
-    """plait against another subject of the case, as the issue asks for it; `other` None: an absolute bound."""
-
-    factor: float
-    other: str | None
-    kind: str  # "at most": value <= factor * other's; "faster": other's / value >= factor (for rates value / other's)
-
-
-@dataclass
-class Case:
-    """One row of a workload: what is run, in which unit."""
-
-    params: str
-    unit: str
-    subjects: dict[str, list[str]]  # name -> command; names that begin with "plait" are ours
-    targets: list[Target] = field(default_factory=list)
-    rate: bool = False  # more is better
-    probe: str | None = None  # what bench/probe.py measures from outside, instead of what the subject says
-    together: bool = False  # the runs do not disturb each other
-    note: str = ""  # what a reader must know to judge the figures
-
-
-@dataclass
-class Workload:
-    id: str
-    title: str
-    cases: list[Case]
-
-
-def at_most(factor, other=None):
-    return Target(factor, other, "at most")
-
-
-def faster(factor, other):
-    return Target(factor, other, "faster")
 
 
 def workloads(binaries):
@@ -315,4 +279,5 @@ def workloads(binaries):
                 )
             ],
         ),
+        *thread_workloads(cpp, python),
     ]

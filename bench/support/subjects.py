@@ -5,6 +5,7 @@ import json
 import multiprocessing
 import os
 import sys
+import threading
 import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 
@@ -131,6 +132,81 @@ def fib(subject, first, last):
     return (time.perf_counter() - start) / calls * 1e9
 
 
+def in_two_threads(first, second):
+    threads = [threading.Thread(target=first), threading.Thread(target=second)]
+    start = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return time.perf_counter() - start
+
+
+def lock_and_unlock(_subject, kind, count, threads):
+    lock = getattr(threading, kind)()
+
+    def run():
+        for _ in range(count):
+            with lock:
+                pass
+
+    if threads == 2:
+        return in_two_threads(run, run) / (2 * count) * 1e9
+    start = time.perf_counter()
+    run()
+    return (time.perf_counter() - start) / count * 1e9
+
+
+def ping_pong(_subject, kind, rounds):
+    if kind == "Event":
+        there, back = threading.Event(), threading.Event()
+
+        def call():
+            for _ in range(rounds):
+                there.set()
+                back.wait()
+                back.clear()
+
+        def echo():
+            for _ in range(rounds):
+                there.wait()
+                there.clear()
+                back.set()
+
+        return in_two_threads(call, echo) / rounds * 1e9
+    if kind == "Barrier":
+        barrier = threading.Barrier(2)
+
+        def meet():
+            for _ in range(rounds):
+                barrier.wait()
+
+        return in_two_threads(meet, meet) / rounds * 1e9
+    condition, turn = threading.Condition(), [0]
+
+    def play(mine):
+        for _ in range(rounds):
+            with condition:
+                condition.wait_for(lambda: turn[0] == mine)
+                turn[0] = 1 - mine
+                condition.notify()
+
+    return in_two_threads(lambda: play(0), lambda: play(1)) / rounds * 1e9
+
+
+def counter(_subject, count):
+    lock, total = threading.RLock(), [0]
+
+    def add(step):
+        for _ in range(count):
+            with lock:
+                total[0] += step
+
+    seconds = in_two_threads(lambda: add(1), lambda: add(-1))
+    check(total[0] == 0, "the counter is 0 in the end")
+    return seconds / (2 * count) * 1e9
+
+
 WORKLOADS = {
     "process-map": process_map,
     "process-map-chunked": process_map,
@@ -144,6 +220,9 @@ WORKLOADS = {
     "idle": idle,
     "primes": primes,
     "fib": fib,
+    "thread-lock": lock_and_unlock,
+    "thread-sync": ping_pong,
+    "counter": counter,
 }
 
 if __name__ == "__main__":

@@ -97,6 +97,7 @@ class PLAIT_EXPORT PLAIT_CAPABILITY("Lock") Lock {
 
  private:
   friend struct detail::LockAccess;
+  friend class RLock;
 
   // Bits of the word. A traced lock is never 0, so that its calls leave the fast path and those of others pay nothing.
   static constexpr std::uint32_t is_locked = 1, has_waiters = 2, traced = 4;

@@ -30,6 +30,7 @@ class PLAIT_EXPORT PLAIT_CAPABILITY("RLock") RLock {
 
   // Waits, unless this thread owns it; true. Throws as Lock::acquire().
   bool acquire() PLAIT_ACQUIRE() {
+    if (lock_.take_free()) return own();  // before looking at the owner, which is another access to contended memory
     if (is_owned()) return ++depth_, true;
     lock_.acquire();
     return own();
