@@ -126,7 +126,7 @@ class TaskWaiter {
 
  private:
   Slot* spin() noexcept {
-    SpinSeats& seats = block_.pool->seats;
+    WorkerSeats& seats = block_.pool->seats;
     const auto seat = seats.take(block_.owner);
     if (!seat) return nullptr;
     PLAIT_KILL_POINT("pool.seat.taken");

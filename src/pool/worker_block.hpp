@@ -17,11 +17,11 @@ namespace plait::pool {
 // How many workers of a pool may spin for their next task at a time; the others sleep. Who was busy last gets the seat,
 // if need be from one that has been spinning for longer, because the pool gives the next task to the warmest. A seat
 // holds the number of the worker in it, so the pool can free the seat of a worker that was killed there.
-class SpinSeats {
+class WorkerSeats {
  public:
   static constexpr std::size_t max_seats = 8;
 
-  explicit SpinSeats(std::uint32_t seats) noexcept : seats_(std::min<std::uint32_t>(seats, max_seats)) {}
+  explicit WorkerSeats(std::uint32_t seats) noexcept : seats_(std::min<std::uint32_t>(seats, max_seats)) {}
 
   // The seat in which `worker` may spin as long as holds() says so, until it calls leave(). None: no seats at all.
   std::optional<std::uint32_t> take(std::uint32_t worker) noexcept {
@@ -59,7 +59,7 @@ struct PoolBlock {
   explicit PoolBlock(std::uint32_t spinners) noexcept : seats(spinners) {}
 
   shm::Doorbell bell;
-  alignas(64) SpinSeats seats;
+  alignas(64) WorkerSeats seats;
 };
 
 struct WorkerBlock {

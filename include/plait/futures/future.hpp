@@ -89,7 +89,8 @@ class Future {
 
   // Calls function(future) when this is done, in the thread that settles or cancels it (a process pool: in the pool's
   // own thread), in the order added; at once, in this thread, if it is done already. What it throws is reported on
-  // stderr, the rest still run. It may submit to the executor, and shut it down.
+  // stderr, the rest still run. It may submit to the executor, and shut it down; it must not wait for another future of
+  // the same process pool, whose outcomes are not read while it runs.
   template <std::invocable<Future<T>&> F>
   void add_done_callback(F function) const {
     State(state_)->add_done_callback(std::make_unique<detail::FutureCallback<T, F>>(std::move(function)));
