@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-# Compiles SOURCE with COMPILER as it is and with -DREFUSED; see CMakeLists.txt.
+# Compiles SOURCE with COMPILER and FLAGS as it is and with -DREFUSED; see CMakeLists.txt.
 file(STRINGS ${SOURCE} line REGEX "^// refused: ")
 string(REPLACE "// refused: " "" expected "${line}")
 list(TRANSFORM INCLUDES PREPEND "-I")
-set(command ${COMPILER} -std=c++20 -fsyntax-only -fdiagnostics-color=never -fmessage-length=0 ${INCLUDES} ${SOURCE})
+set(command ${COMPILER} -std=c++20 -fsyntax-only -fdiagnostics-color=never -fmessage-length=0 ${FLAGS} ${INCLUDES} ${SOURCE})
 
 execute_process(COMMAND ${command} RESULT_VARIABLE status ERROR_VARIABLE errors)
 if(NOT status EQUAL 0)
