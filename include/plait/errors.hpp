@@ -9,6 +9,7 @@
 
 #include <sys/types.h>
 
+#include <exception>
 #include <stdexcept>
 #include <string>
 
@@ -104,6 +105,20 @@ class PLAIT_EXPORT RemoteError : public Error {
 
  private:
   std::string type_name_, message_, traceback_;
+};
+
+// Thrown in a thread, ends it without a report; where nobody expects it, an error like any other. As in Python it is
+// not below Error, so that handlers of errors let it pass.
+class PLAIT_EXPORT SystemExit : public std::exception {
+ public:
+  explicit SystemExit(int code = 0) : code_(code), message_("SystemExit: " + std::to_string(code)) {}
+
+  int code() const noexcept { return code_; }
+  const char* what() const noexcept override { return message_.c_str(); }
+
+ private:
+  int code_;
+  std::string message_;
 };
 
 // The executor is unusable: futures that were waiting carry this, and later submits throw it.

@@ -9,4 +9,5 @@
 #include "plait/multiprocessing.hpp"
 #include "plait/os.hpp"
 #include "plait/partial.hpp"
+#include "plait/threading.hpp"
 #include "plait/wire.hpp"

@@ -2,9 +2,12 @@
 #include "os/output.hpp"
 
 #include <stdio_ext.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <iostream>
+
+#include "os/error.hpp"
 
 namespace plait::os {
 
@@ -17,5 +20,13 @@ void flush_output() noexcept {
 }
 
 void discard_output() noexcept { __fpurge(stdout); }
+
+void write_text(int fd, std::string_view text) noexcept {
+  while (!text.empty()) {
+    const ssize_t written = retry_interrupted([&] { return write(fd, text.data(), text.size()); });
+    if (written <= 0) return;
+    text.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
 
 }  // namespace plait::os

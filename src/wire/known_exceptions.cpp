@@ -140,6 +140,14 @@ struct WorkerDiedDetails {
   }
 };
 
+struct SystemExitDetails {
+  template <class Out>
+  static void put(Out& out, const SystemExit& error) {
+    wire::put(out, error.code());
+  }
+  static SystemExit make(Reader& in, const std::string&) { return SystemExit(get<int>(in)); }
+};
+
 }  // namespace
 
 std::span<const ExceptionCodec* const> known_exceptions() {
@@ -179,6 +187,7 @@ std::span<const ExceptionCodec* const> known_exceptions() {
       &exception_codec<EOFError>(),
       &exception_codec<NotImplementedError>(),
       &exception_codec<OutOfSharedMemory>(),
+      &exception_codec_with<SystemExit, SystemExitDetails>(),
       &exception_codec<EncodeError>(),
       &exception_codec<DecodeError>(),
       &exception_codec<BrokenExecutor>(),

@@ -110,6 +110,7 @@ std::string hex(std::uint64_t number) {
 bool is_plumbing(const std::string& function) {
   for (const char* part :
        {"plait::wire::Runner<", "plait::wire::call_traced", "plait::wire::run_call(", "plait::detail::run_chunk<",
+        "plait::detail::ThreadCall<", "plait::detail::ThreadState::", "plait::threading::Thread::run()",
         "std::__apply_impl", "std::apply<", "std::__invoke", "std::invoke"}) {
     if (function.find(part) != std::string::npos) return true;
   }
@@ -145,6 +146,15 @@ std::string format_trace(std::span<const CodeRef> frames) {
             '+' + hex(frame.offset) + '\n';
   }
   return text;
+}
+
+std::string format_addresses(std::span<const void* const> frames) {
+  std::vector<CodeRef> code;
+  for (const void* frame : frames) {
+    const auto address = reinterpret_cast<std::uintptr_t>(frame);
+    code.push_back(find_module(address) != nullptr ? locate_code(frame) : CodeRef{.offset = address});
+  }
+  return format_trace(code);
 }
 
 std::string describe_callable(const char* name, const void* code) {

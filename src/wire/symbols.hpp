@@ -19,5 +19,7 @@ std::string function_name(const CodeRef& code);
 
 // One frame a line, outermost last; the frames of plait that led to the callee are left out.
 std::string format_trace(std::span<const CodeRef> frames);
+// The same for addresses of this process.
+std::string format_addresses(std::span<const void* const> frames);
 
 }  // namespace plait::wire

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plait/threading/excepthook.hpp"
+
+#include <cxxabi.h>
+#include <unistd.h>
+
+#include <mutex>
+#include <utility>
+
+#include "os/output.hpp"
+#include "plait/detail/wire/exception.hpp"
+#include "plait/errors.hpp"
+#include "threading/thread_registry.hpp"
+#include "threading/uncaught.hpp"
+#include "wire/exception_text.hpp"
+
+namespace plait::threading {
+namespace {
+
+bool is_system_exit(const std::exception_ptr& error) noexcept {
+  if (error == nullptr) return false;
+  try {
+    std::rethrow_exception(error);
+  } catch (const SystemExit&) {
+    return true;
+  } catch (...) {
+    return false;
+  }
+}
+
+}  // namespace
+
+void default_excepthook(const ExceptHookArgs& args) {
+  if (is_system_exit(args.exc_value)) return;
+  const wire::ExceptionText text{args.exc_type, args.message, args.exc_traceback};
+  os::write_text(STDERR_FILENO, "Exception in thread " + args.thread.name() + ":\n" + text.report());
+}
+
+ExceptHook& ExceptHook::operator=(Hook hook) {
+  detail::ThreadRegistry& registry = detail::ThreadRegistry::get();
+  const std::scoped_lock lock(registry.mutex);
+  registry.hook.swap(hook);  // the old one is destroyed after the lock is given up
+  return *this;
+}
+
+ExceptHook::Hook ExceptHook::get() const {
+  detail::ThreadRegistry& registry = detail::ThreadRegistry::get();
+  const std::scoped_lock lock(registry.mutex);
+  return registry.hook ? registry.hook : Hook(&default_excepthook);
+}
+
+void report_exception(const char* where, const std::exception_ptr& error) noexcept {
+  os::write_text(STDERR_FILENO, std::string("Exception in ") + where + ":\n" + wire::exception_text(error).report());
+}
+
+void report_uncaught(detail::ThreadState& thread, const std::exception_ptr& error) {
+  wire::ExceptionText text = wire::exception_text(error);
+  const ExceptHookArgs args{std::move(text.type), error, std::move(text.message), std::move(text.trace),
+                            detail::ThreadState::handle_of(detail::Ref<detail::ThreadState>(&thread))};
+  try {
+    wire::call_traced([&args] { excepthook(args); });
+    return;
+  } catch (const abi::__forced_unwind&) {  // pthread_exit, pthread_cancel
+    throw;
+  } catch (...) {
+    report_exception("threading.excepthook", std::current_exception());
+  }
+  default_excepthook(args);
+}
+
+}  // namespace plait::threading

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+// Threads in a process that forks. The children check what they find and answer by their exit status.
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <semaphore>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "plait/threading/event.hpp"
+#include "plait/threading/excepthook.hpp"
+#include "plait/threading/thread.hpp"
+
+namespace plait::threading {
+namespace {
+
+// 0: all was as expected; else the line that was not.
+template <class Check>
+int in_a_child(Check check) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    int line = 120;
+    try {
+      line = check();
+    } catch (...) {
+    }
+    ::_exit(line);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+}
+
+#define REQUIRE(condition) \
+  if (!(condition)) return (__LINE__ % 100) + 1
+
+int only_main_is_there() {
+  REQUIRE(active_count() == 1);
+  REQUIRE(enumerate().at(0) == current_thread());
+  REQUIRE(main_thread() == current_thread());
+  REQUIRE(main_thread().is_alive());
+  REQUIRE(!main_thread().daemon());
+  REQUIRE(main_thread().ident() == get_ident());
+  REQUIRE(main_thread().native_id() == ::getpid());
+  REQUIRE(get_native_id() == ::getpid());
+  return 0;
+}
+
+int threads_can_be_used() {
+  std::atomic<int> count = 0;
+  std::vector<Thread> threads;
+  for (int i = 0; i < 4; ++i) threads.emplace_back([&] { count += active_count() > 1 ? 1 : 0; });
+  for (Thread& thread : threads) thread.start();
+  for (Thread& thread : threads) thread.join();
+  REQUIRE(count == 4);
+  REQUIRE(active_count() == 1);
+  return 0;
+}
+
+TEST(ThreadFork, OtherThreadsAreNotAliveInTheChild) {
+  Event go_on;
+  Thread busy([&] { go_on.wait(); }), ended([] {}), unstarted([] {});
+  busy.start();
+  ended.start();
+  while (ended.is_alive()) std::this_thread::yield();  // and not joined
+  EXPECT_EQ(in_a_child([&] {
+              REQUIRE(!busy.is_alive());
+              REQUIRE(!ended.is_alive());
+              busy.join();
+              ended.join();
+              REQUIRE(busy.ident().has_value());
+              unstarted.start();
+              unstarted.join();
+              { const Thread moved = std::move(busy); }
+              return only_main_is_there();
+            }),
+            0);
+  EXPECT_TRUE(busy.is_alive());
+  go_on.set();
+  busy.join();
+}
+
+TEST(ThreadFork, ChildrenHaveTheirOwnThreads) {
+  EXPECT_EQ(in_a_child([] {
+              REQUIRE(main_thread().name() == "MainThread");
+              REQUIRE(only_main_is_there() == 0);
+              REQUIRE(threads_can_be_used() == 0);
+              return in_a_child(threads_can_be_used);
+            }),
+            0);
+}
+
+TEST(ThreadFork, TheForkingThreadIsMainInTheChild) {
+  int status = -1;
+  Thread thread({.name = "forker"}, [&] {
+    const std::uint64_t ident = get_ident();
+    status = in_a_child([&] {
+      REQUIRE(current_thread().name() == "forker");
+      REQUIRE(get_ident() == ident);
+      REQUIRE(threads_can_be_used() == 0);
+      return only_main_is_there();
+    });
+  });
+  thread.start();
+  thread.join();
+  EXPECT_EQ(status, 0);
+}
+
+TEST(ThreadFork, AForeignThreadIsMainThreadInTheChild) {
+  for (const bool known : {false, true}) {
+    int status = -1;
+    std::thread([&] {
+      EXPECT_TRUE(!known || current_thread().name().starts_with("Dummy-"));
+      status = in_a_child([&] {
+        REQUIRE(current_thread().name() == "MainThread");
+        REQUIRE(threads_can_be_used() == 0);
+        return only_main_is_there();
+      });
+    }).join();
+    EXPECT_EQ(status, 0);
+  }
+}
+
+TEST(ThreadFork, WhileThreadsStartAndEnd) {
+  std::vector<Thread> busy;
+  for (int i = 0; i < 3; ++i) {
+    busy.emplace_back([](const std::stop_token& stop) {
+      while (!stop.stop_requested()) {
+        Thread thread([] { current_thread().set_name("changed"); });
+        thread.start();
+        excepthook = nullptr;
+        (void)enumerate();
+        thread.join();
+      }
+    });
+    busy.back().start();
+  }
+  for (int i = 0; i < 50; ++i) EXPECT_EQ(in_a_child(threads_can_be_used), 0);
+}
+
+}  // namespace
+}  // namespace plait::threading
