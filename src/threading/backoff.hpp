@@ -8,8 +8,8 @@
 
 namespace plait::threading {
 
-// Calls `take` until it says true, or some µs have passed. Looks ever more seldom, which leaves the line of memory to the
-// owner: who takes and releases in a loop is not slowed down, and is overtaken at last.
+// Calls `take` until it says true, or some µs have passed. Looks ever more seldom, which leaves the line of memory to
+// the owner: who takes and releases in a loop is not slowed down, and is overtaken at last.
 template <class Take>
 bool take_backing_off(Take take) {
   constexpr int longest_pause = 256;

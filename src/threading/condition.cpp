@@ -20,9 +20,9 @@ constexpr detail::LockOperations rlock_operations{
     [](void* lock) { static_cast<RLock*>(lock)->lock(); },
     [](void* lock, const Until& until) { return static_cast<RLock*>(lock)->acquire(until); },
     [](void* lock) { static_cast<RLock*>(lock)->release(); },
-    [](void* lock) { return static_cast<RLock*>(lock)->_is_owned(); },
-    [](void* lock) { return static_cast<RLock*>(lock)->_release_save(); },
-    [](void* lock, std::size_t depth) { static_cast<RLock*>(lock)->_acquire_restore(depth); }};
+    [](void* lock) { return static_cast<RLock*>(lock)->is_owned(); },
+    [](void* lock) { return static_cast<RLock*>(lock)->release_save(); },
+    [](void* lock, std::size_t depth) { static_cast<RLock*>(lock)->acquire_restore(depth); }};
 
 }  // namespace
 

@@ -198,7 +198,8 @@ class Watch {
     std::fwrite(text.data(), 1, text.size(), stderr);
   }
 
-  [[noreturn]] void throw_deadlock(const ThreadRecord& self, const void* lock, const void* held, const std::string& way) {
+  [[noreturn]] void throw_deadlock(const ThreadRecord& self, const void* lock, const void* held,
+                                   const std::string& way) {
     std::string text = "deadlock: thread " + self.name + " wants " + name_of(lock) + " at\n" + Stack::here().text();
     if (!way.empty()) text += "  which it would never get:" + way + ' ' + name_of(held) + ",\n";
     text += "  which this thread itself holds, acquired at\n" + locks_[held].acquired_at.text();

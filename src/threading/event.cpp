@@ -16,8 +16,8 @@ void Event::set() noexcept {
     if (word_.compare_exchange_weak(word, flag, std::memory_order_release, std::memory_order_relaxed)) return;
   }
   Line line(this);
-  // The last access to this event: who sees the flag may destroy it. has_waiters is set under the line's lock, so all who
-  // set it are in the line. release: as above
+  // The last access to this event: who sees the flag may destroy it. has_waiters is set under the line's lock, so all
+  // who set it are in the line. release: as above
   word_.store(flag, std::memory_order_release);
   while (Parked* const waiter = line.first()) line.let_go(*waiter);
 }

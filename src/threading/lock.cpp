@@ -21,7 +21,9 @@ bool Lock::acquire(const Until& until) {
   return take_free() || acquire_slow(until);
 }
 
-bool Lock::acquire(const AcquireOptions& options) { return options.blocking ? acquire(options.timeout) : try_acquire(*this, options); }
+bool Lock::acquire(const AcquireOptions& options) {
+  return options.blocking ? acquire(options.timeout) : try_acquire(*this, options);
+}
 
 // Whether it is traced, has waiters or not: newcomers may overtake.
 bool Lock::take() noexcept {
@@ -88,7 +90,8 @@ void Lock::release_slow() {
   while ((word & has_waiters) == 0) {
     if ((word & is_locked) == 0) throw_not_held();
     // release: pairs with take()
-    if (word_.compare_exchange_weak(word, word & ~is_locked, std::memory_order_release, std::memory_order_relaxed)) return;
+    if (word_.compare_exchange_weak(word, word & ~is_locked, std::memory_order_release, std::memory_order_relaxed))
+      return;
   }
   Line line(this);
   // Under the line's lock and with has_waiters set, only another release could change the word, by a thread that has no

@@ -27,9 +27,8 @@ Bucket* buckets() noexcept {
 }
 
 // In the child nobody waits, and a lock that another thread held would stay held.
-[[maybe_unused]] const int registered = pthread_atfork(nullptr, nullptr, [] {
-  new (static_cast<void*>(buckets())) Bucket[std::size_t{1} << bucket_bits];
-});
+[[maybe_unused]] const int registered =
+    pthread_atfork(nullptr, nullptr, [] { new (static_cast<void*>(buckets())) Bucket[std::size_t{1} << bucket_bits]; });
 
 Bucket& bucket_of(const void* address) noexcept {
   const auto key = static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(address)) >> 2;

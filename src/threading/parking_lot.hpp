@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 //
-// Lines of threads that wait for an object of a few bytes, found by its address; the lines themselves are elsewhere, in a
-// table of the process. So the objects stay small, and who lets a waiter go needs the object no more: the waiter may
+// Lines of threads that wait for an object of a few bytes, found by its address; the lines themselves are elsewhere, in
+// a table of the process. So the objects stay small, and who lets a waiter go needs the object no more: the waiter may
 // destroy it. (WebKit's WTF::ParkingLot is where the idea is from.)
 //
 // A child made by fork finds all lines empty.

@@ -17,7 +17,7 @@ bool RLock::acquire(const AcquireOptions& options) {
   return options.blocking ? acquire(options.timeout) : try_acquire(*this, options);
 }
 
-std::size_t RLock::_release_save() {
+std::size_t RLock::release_save() {
   if (!is_owned()) throw_not_owned();
   const std::size_t depth = std::exchange(depth_, 0);
   owner_.store(0, std::memory_order_relaxed);
@@ -25,7 +25,7 @@ std::size_t RLock::_release_save() {
   return depth;
 }
 
-void RLock::_acquire_restore(std::size_t depth) {
+void RLock::acquire_restore(std::size_t depth) {
   detail::LockAccess::reacquire(lock_);
   own();
   depth_ = depth;

@@ -32,7 +32,8 @@ bool Semaphore::acquire_slow(const Until& until) {
     const Outcome outcome = parking_lot::park(this, was_woken, until, [this] {
       std::uint64_t word = word_.load(std::memory_order_relaxed);
       while (word < one) {
-        if (word == has_waiters || word_.compare_exchange_weak(word, has_waiters, std::memory_order_relaxed)) return true;
+        if (word == has_waiters || word_.compare_exchange_weak(word, has_waiters, std::memory_order_relaxed))
+          return true;
       }
       return false;
     });

@@ -22,8 +22,8 @@ using namespace std::chrono_literals;
 template <class Workers>
 class ConditionSuite : public testing::Test {
  protected:
-  // What a waiter does: one permit of `waits` is given while the lock is held, one of `woken` when it has been woken, and
-  // then the lock is held.
+  // What a waiter does: one permit of `waits` is given while the lock is held, one of `woken` when it has been woken,
+  // and then the lock is held.
   static constexpr auto wait_once = [](auto& condition, auto& waits, auto& woken) {
     const std::scoped_lock held(condition);
     waits.release();

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 //
-// What every kind of Semaphore must do (Python's lock_tests: BaseSemaphoreTests, SemaphoreTests, BoundedSemaphoreTests),
-// over a back end as in thread_workers.hpp.
+// What every kind of Semaphore must do (Python's lock_tests: BaseSemaphoreTests, SemaphoreTests,
+// BoundedSemaphoreTests), over a back end as in thread_workers.hpp.
 
 #include <gtest/gtest.h>
 

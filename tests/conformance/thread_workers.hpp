@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 //
-// What the suites of the synchronisation objects need of a back end, for the objects of plait::threading: the types, and
-// start(), which runs a stateless function of them elsewhere. A back end of another kind has the same members.
+// What the suites of the synchronisation objects need of a back end, for the objects of plait::threading: the types,
+// and start(), which runs a stateless function of them elsewhere. A back end of another kind has the same members.
 
 #include <exception>
 #include <future>

@@ -22,18 +22,18 @@ class PLAIT_EXPORT BrokenBarrierError : public RuntimeError {
   using RuntimeError::RuntimeError;
 };
 
-// Reusable: when `parties` threads are in wait() all of them go on, and the next round begins; none can lap another. What
-// each did before wait() is seen by all after it. Thread-safe throughout. May be destroyed when no thread is in wait(),
-// and at once by one that has come back from the last. After fork() the child has to reset() it
-// if threads waited.
+// Reusable: when `parties` threads are in wait() all of them go on, and the next round begins; none can lap another.
+// What each did before wait() is seen by all after it. Thread-safe throughout. May be destroyed when no thread is in
+// wait(), and at once by one that has come back from the last. After fork() the child has to reset() it if threads
+// waited.
 //
 //   plait::threading::Barrier barrier({.action = [] { say("all here"); }}, 2);
 //   barrier.wait();
 class PLAIT_EXPORT Barrier {
  public:
   struct Options {
-    std::function<void()> action = {};                          // run once a round, by the last to come, before all go on
-    std::optional<std::chrono::nanoseconds> timeout = {};       // of each wait() that is not given one
+    std::function<void()> action = {};                     // run once a round, by the last to come, before all go on
+    std::optional<std::chrono::nanoseconds> timeout = {};  // of each wait() that is not given one
   };
 
   // Throws ValueError: parties < 1.
@@ -43,10 +43,10 @@ class PLAIT_EXPORT Barrier {
   Barrier& operator=(const Barrier&) = delete;
   ~Barrier() = default;
 
-  // Waits for the others, or acts if it is the last; returns a number that differs for each of a round, 0 … parties - 1 in the order they came. Throws
-  // BrokenBarrierError: it is broken, or becomes so; also when the time comes or a stop is requested, which breaks it
-  // for all. What the action throws leaves the wait() that ran it, and breaks it for the others. The action must not
-  // call wait(), reset() or abort() of its own barrier.
+  // Waits for the others, or acts if it is the last; returns a number that differs for each of a round, 0 … parties - 1
+  // in the order they came. Throws BrokenBarrierError: it is broken, or becomes so; also when the time comes or a stop
+  // is requested, which breaks it for all. What the action throws leaves the wait() that ran it, and breaks it for the
+  // others. The action must not call wait(), reset() or abort() of its own barrier.
   int wait();
   int wait(const Until& until);
 

@@ -29,8 +29,8 @@ struct LockOperations {
   void (*lock)(void* lock);
   bool (*acquire)(void* lock, const Until& until);
   void (*unlock)(void* lock);
-  bool (*owned)(void* lock);             // by this thread, as far as the lock knows
-  std::size_t (*give_up)(void* lock);    // whatever the depth, which is returned
+  bool (*owned)(void* lock);           // by this thread, as far as the lock knows
+  std::size_t (*give_up)(void* lock);  // whatever the depth, which is returned
   void (*take_back)(void* lock, std::size_t depth);
 };
 
@@ -90,8 +90,8 @@ class PLAIT_EXPORT PLAIT_CAPABILITY("Condition") Condition {
   Condition& operator=(const Condition&) = delete;
   ~Condition() = default;
 
-  // The lock's. Of a lock that is not plait's, acquire with a timeout needs try_lock_until, and never takes a stop_token:
-  // TypeError.
+  // The lock's. Of a lock that is not plait's, acquire with a timeout needs try_lock_until, and never takes a
+  // stop_token: TypeError.
   bool acquire() PLAIT_ACQUIRE() { return operations_->lock(lock_), true; }
   [[nodiscard]] bool acquire(const Until& until) PLAIT_TRY_ACQUIRE(true) { return operations_->acquire(lock_, until); }
   [[nodiscard]] bool acquire(const AcquireOptions& options) PLAIT_TRY_ACQUIRE(true);
@@ -126,8 +126,8 @@ class PLAIT_EXPORT PLAIT_CAPABILITY("Condition") Condition {
     return value;
   }
 
-  // Wakes the n who have waited longest, or all; nobody waiting, nothing happens, now or later. They go on when the lock
-  // is given up. Throws RuntimeError: the lock is not held.
+  // Wakes the n who have waited longest, or all; nobody waiting, nothing happens, now or later. They go on when the
+  // lock is given up. Throws RuntimeError: the lock is not held.
   void notify(std::size_t n = 1);
   void notify_all() { notify(static_cast<std::size_t>(-1)); }
 

@@ -65,9 +65,7 @@ class PLAIT_EXPORT PLAIT_CAPABILITY("Lock") Lock {
   }
 
   // Waits for ever; true. Throws DeadlockError: it would never return (only with PLAIT_DEADLOCK=1).
-  bool acquire() PLAIT_ACQUIRE() {
-    return take_free() || acquire_slow({});
-  }
+  bool acquire() PLAIT_ACQUIRE() { return take_free() || acquire_slow({}); }
   // False: it was not to be had in time, or a stop was requested. Throws ValueError: a timeout below zero, or one
   // together with blocking = false; and as acquire().
   [[nodiscard]] bool acquire(const Until& until) PLAIT_TRY_ACQUIRE(true);
@@ -104,8 +102,8 @@ class PLAIT_EXPORT PLAIT_CAPABILITY("Lock") Lock {
 
   static std::uint32_t initial_word() noexcept;
 
-  // The fast ways. False also when it has waiters or is traced. The only thread of a process needs no locked instruction;
-  // that it is, nobody but itself can change. acquire: pairs with the release of whoever had it before.
+  // The fast ways. False also when it has waiters or is traced. The only thread of a process needs no locked
+  // instruction; that it is, nobody but itself can change. acquire: pairs with the release of whoever had it before.
   bool take_free() noexcept { return replace(0, is_locked, std::memory_order_acquire); }
   bool give_back() noexcept { return replace(is_locked, 0, std::memory_order_release); }
   bool replace(std::uint32_t from, std::uint32_t to, std::memory_order order) noexcept {

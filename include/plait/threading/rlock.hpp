@@ -66,17 +66,16 @@ class PLAIT_EXPORT PLAIT_CAPABILITY("RLock") RLock {
   }
   void unlock() PLAIT_RELEASE() { release(); }
 
-  // For conditions, as Python's methods of these names: whether this thread owns it, how many times over, giving it up
-  // whatever the depth, and taking it back at that depth.
-  [[nodiscard]] bool _is_owned() const noexcept { return is_owned(); }
-  [[nodiscard]] std::size_t _recursion_count() const noexcept { return is_owned() ? depth_ : 0; }
-  [[nodiscard]] std::size_t _release_save();
-  void _acquire_restore(std::size_t depth);
+  // For conditions, as Python's private methods of these names: whether this thread owns it, how many times over;
+  // giving it up whatever the depth, and taking it back at that depth. release_save throws RuntimeError: it is not
+  // owned. relaxed: only a thread itself writes its own id
+  [[nodiscard]] bool is_owned() const noexcept { return owner_.load(std::memory_order_relaxed) == self(); }
+  [[nodiscard]] std::size_t recursion_count() const noexcept { return is_owned() ? depth_ : 0; }
+  [[nodiscard]] std::size_t release_save();
+  void acquire_restore(std::size_t depth);
 
  private:
   static std::uintptr_t self() noexcept { return static_cast<std::uintptr_t>(pthread_self()); }
-  // relaxed: only a thread itself writes its own id
-  bool is_owned() const noexcept { return owner_.load(std::memory_order_relaxed) == self(); }
   bool own() noexcept {
     owner_.store(self(), std::memory_order_relaxed);
     depth_ = 1;

@@ -13,10 +13,10 @@
 
 namespace plait::threading {
 
-// A number of permits. acquire() takes one and waits while there is none; release() gives back. What a thread did before
-// release() is seen by whoever takes what it gave. Fairness as Lock's: a newcomer may take a permit ahead of those who
-// sleep, but who was woken once and came too late is handed the next one. Meets Lockable and TimedLockable; destruction and
-// fork() as with Lock.
+// A number of permits. acquire() takes one and waits while there is none; release() gives back. What a thread did
+// before release() is seen by whoever takes what it gave. Fairness as Lock's: a newcomer may take a permit ahead of
+// those who sleep, but who was woken once and came too late is handed the next one. Meets Lockable and TimedLockable;
+// destruction and fork() as with Lock.
 //
 //   plait::threading::Semaphore connections(3);
 //   { std::scoped_lock one(connections); fetch(url); }
@@ -38,8 +38,8 @@ class PLAIT_EXPORT Semaphore {
   [[nodiscard]] bool acquire(const AcquireOptions& options);
   [[nodiscard]] bool acquire(bool blocking) { return blocking ? acquire() : try_lock(); }
 
-  // Gives back n permits, and wakes as many waiters. Throws ValueError, and nothing changes: n < 1, or more than 2^62, or
-  // than a BoundedSemaphore had at first.
+  // Gives back n permits, and wakes as many waiters. Throws ValueError, and nothing changes: n < 1, or more than 2^62,
+  // or than a BoundedSemaphore had at first.
   void release() {
     std::uint64_t word = word_.load(std::memory_order_relaxed);
     // release: pairs with the acquire of whoever takes the permit
@@ -55,7 +55,8 @@ class PLAIT_EXPORT Semaphore {
     std::uint64_t word = word_.load(std::memory_order_relaxed);
     while (word >= one) {
       // acquire: pairs with release()
-      if (word_.compare_exchange_weak(word, word - one, std::memory_order_acquire, std::memory_order_relaxed)) return true;
+      if (word_.compare_exchange_weak(word, word - one, std::memory_order_acquire, std::memory_order_relaxed))
+        return true;
     }
     return false;
   }

@@ -169,17 +169,17 @@ TEST(Semaphore, TooManyPermitsAreRefused) {
 
 TEST(RLock, SavesAndRestoresItsDepth) {
   RLock lock;
-  EXPECT_FALSE(lock._is_owned());
-  EXPECT_EQ(lock._recursion_count(), 0U);
-  EXPECT_THROW((void)lock._release_save(), RuntimeError);
+  EXPECT_FALSE(lock.is_owned());
+  EXPECT_EQ(lock.recursion_count(), 0U);
+  EXPECT_THROW((void)lock.release_save(), RuntimeError);
   lock.acquire();
   lock.acquire();
-  EXPECT_TRUE(lock._is_owned());
-  EXPECT_EQ(lock._recursion_count(), 2U);
-  const auto depth = lock._release_save();
+  EXPECT_TRUE(lock.is_owned());
+  EXPECT_EQ(lock.recursion_count(), 2U);
+  const auto depth = lock.release_save();
   EXPECT_FALSE(lock.locked());
-  lock._acquire_restore(depth);
-  EXPECT_EQ(lock._recursion_count(), 2U);
+  lock.acquire_restore(depth);
+  EXPECT_EQ(lock.recursion_count(), 2U);
   lock.release();
   lock.release();
   EXPECT_FALSE(lock.locked());
