@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 //
-// Two threads that let each other go in turn, by events, by a condition, or by a barrier. Reports the time of a round: there
-// and back.
+// Two threads that let each other go in turn, by events, by a condition, or by a barrier. Reports the time of a round:
+// there and back.
 
 #include <cstdint>
 #include <string_view>

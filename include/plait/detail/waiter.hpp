@@ -22,9 +22,9 @@ class PLAIT_EXPORT Waiter {
   Waiter& operator=(const Waiter&) = delete;
   ~Waiter() = default;
 
-  // Spins for a moment, then sleeps, until woken (true) or until the time has come or a stop is requested (false). After
-  // false the caller takes the lock again: if the waiter is still linked it removes it; if not, it has been taken, and
-  // the caller calls await_wake(), after which it counts as woken.
+  // Spins for a moment, then sleeps, until woken (true) or until the time has come or a stop is requested (false).
+  // After false the caller takes the lock again: if the waiter is still linked it removes it; if not, it has been
+  // taken, and the caller calls await_wake(), after which it counts as woken.
   [[nodiscard]] bool wait(const Until& until) noexcept;
   void await_wake() noexcept;
 
