@@ -9,5 +9,6 @@
 #include "plait/multiprocessing.hpp"
 #include "plait/os.hpp"
 #include "plait/partial.hpp"
+#include "plait/queue.hpp"
 #include "plait/threading.hpp"
 #include "plait/wire.hpp"
