@@ -15,6 +15,7 @@
 #include "os/thread.hpp"
 #include "plait/detail/wire/exception.hpp"
 #include "plait/errors.hpp"
+#include "threading/thread_end.hpp"
 #include "threading/thread_names.hpp"
 #include "threading/thread_registry.hpp"
 #include "threading/uncaught.hpp"
@@ -69,7 +70,7 @@ threading::Thread ThreadState::handle_of(Ref<ThreadState> state) noexcept {
 ThreadState& ThreadState::of_this_thread() {
   if (this_thread != nullptr) return *this_thread;
   ThreadRegistry& registry = ThreadRegistry::get();
-  os::watch_thread_end(&at_end_of_thread);
+  watch_thread_end();
   if (os::is_main_thread()) {
     join_threads_when_main_ends();
     const std::scoped_lock lock(registry.mutex);
@@ -169,7 +170,7 @@ void* ThreadState::entry(void* state) {
 
 void ThreadState::begin() noexcept {
   this_thread = this;
-  os::watch_thread_end(&at_end_of_thread);
+  watch_thread_end();
   {
     const std::scoped_lock lock(ThreadRegistry::get().mutex);
     mark_running();
@@ -203,7 +204,14 @@ void ThreadState::end_of_run() noexcept {
   keeper = std::move(keeper_);
 }
 
-void ThreadState::at_end_of_thread() {
+void watch_thread_end() {
+  os::watch_thread_end([] {
+    destroy_local_values();
+    ThreadState::at_end_of_thread();
+  });
+}
+
+void ThreadState::at_end_of_thread() noexcept {
   ThreadState* const state = std::exchange(this_thread, nullptr);
   if (state == nullptr || state->phase() == Phase::finished) return;
   ThreadRegistry& registry = ThreadRegistry::get();

@@ -45,6 +45,9 @@ class ThreadState {
     if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
   }
 
+  // By watch_thread_end().
+  static void at_end_of_thread() noexcept;
+
   // As the members of Thread. `uses_object`: run() is called on the object.
   void start(threading::Thread& object, bool uses_object);
   void join(const Until& until);
@@ -80,7 +83,6 @@ class ThreadState {
   ~ThreadState();
 
   static void* entry(void* state);
-  static void at_end_of_thread();
   void begin() noexcept;
   void call();
   void end_of_run() noexcept;

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <memory>
 #include <semaphore>
 #include <string>
 #include <thread>
@@ -13,6 +14,7 @@
 
 #include "plait/threading/event.hpp"
 #include "plait/threading/excepthook.hpp"
+#include "plait/threading/local.hpp"
 #include "plait/threading/thread.hpp"
 
 namespace plait::threading {
@@ -125,15 +127,58 @@ TEST(ThreadFork, AForeignThreadIsMainThreadInTheChild) {
   }
 }
 
+struct AddAtEnd {
+  int* sum = nullptr;
+  int x = 0;
+  ~AddAtEnd() {
+    if (sum != nullptr) *sum += x;
+  }
+};
+
+TEST(ThreadFork, LocalsHaveTheValuesOfTheForkingThread) {
+  int sum = 0;
+  auto data = std::make_unique<local<AddAtEnd>>([&] { return AddAtEnd{&sum, 1}; });
+  data->get().x = 10;
+  Event known, go_on;
+  Thread other([&] {
+    data->get().x = 100;
+    known.set();
+    go_on.wait();
+  });
+  other.start();
+  known.wait();
+  EXPECT_EQ(in_a_child([&] {
+              REQUIRE(data->get().x == 10);
+              Thread thread([&] { data->get().x += 1; });
+              thread.start();
+              thread.join();
+              REQUIRE(sum == 2);
+              data.reset();
+              REQUIRE(sum == 12);  // without that of the thread that is not here
+              return 0;
+            }),
+            0);
+  go_on.set();
+  other.join();
+  EXPECT_EQ(sum, 100);
+}
+
 TEST(ThreadFork, WhileThreadsStartAndEnd) {
+  local<std::string> data;
   std::vector<Thread> busy;
   for (int i = 0; i < 3; ++i) {
-    busy.emplace_back([](const std::stop_token& stop) {
+    busy.emplace_back([&](const std::stop_token& stop) {
       while (!stop.stop_requested()) {
-        Thread thread([] { current_thread().set_name("changed"); });
+        Thread thread([&] {
+          current_thread().set_name("changed");
+          data->assign("this thread's");
+        });
         thread.start();
         excepthook = nullptr;
         (void)enumerate();
+        const local<int> another;
+        another.get() = 1;
+        data->clear();
         thread.join();
       }
     });
