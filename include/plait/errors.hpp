@@ -170,4 +170,46 @@ class PLAIT_EXPORT WorkerDied : public BrokenProcessPool {
 };
 
 }  // namespace futures
+
+namespace threading {
+
+// To go on waiting for this lock would be to wait for ever: its owner waits, perhaps through others, for this thread.
+// Thrown only with PLAIT_DEADLOCK=1, instead of hanging; the lock is not held.
+class PLAIT_EXPORT DeadlockError : public RuntimeError {
+ public:
+  using RuntimeError::RuntimeError;
+};
+
+// The barrier was broken: by abort(), by reset() while threads waited, by a timeout, or by an action that threw.
+class PLAIT_EXPORT BrokenBarrierError : public RuntimeError {
+ public:
+  using RuntimeError::RuntimeError;
+};
+
+}  // namespace threading
+
+namespace queue {
+
+// get: there was nothing, or nothing in time.
+class PLAIT_EXPORT Empty : public Error {
+ public:
+  using Error::Error;
+  Empty() : Error("get: the queue is empty") {}
+};
+
+// put: there was no room, or none in time.
+class PLAIT_EXPORT Full : public Error {
+ public:
+  using Error::Error;
+  Full() : Error("put: the queue is full") {}
+};
+
+// put: the queue was shut down. get: it was, and nothing is left in it.
+class PLAIT_EXPORT ShutDown : public Error {
+ public:
+  using Error::Error;
+  ShutDown() : Error("the queue was shut down") {}
+};
+
+}  // namespace queue
 }  // namespace plait

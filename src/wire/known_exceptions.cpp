@@ -193,6 +193,11 @@ std::span<const ExceptionCodec* const> known_exceptions() {
       &exception_codec<BrokenExecutor>(),
       &exception_codec<futures::BrokenThreadPool>(),
       &exception_codec<futures::BrokenProcessPool>(),
+      &exception_codec<threading::DeadlockError>(),
+      &exception_codec<threading::BrokenBarrierError>(),
+      &exception_codec<queue::Empty>(),
+      &exception_codec<queue::Full>(),
+      &exception_codec<queue::ShutDown>(),
       &exception_codec_with<RemoteError, RemoteErrorDetails>(),
       &exception_codec_with<futures::WorkerDied, WorkerDiedDetails>(),
   };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 //
-// Barrier: Python's threading.Barrier, where a fixed number of threads wait for each other, and BrokenBarrierError.
+// Barrier: Python's threading.Barrier, where a fixed number of threads wait for each other.
 
 #include <atomic>
 #include <chrono>
@@ -15,12 +15,6 @@
 #include "plait/until.hpp"
 
 namespace plait::threading {
-
-// The barrier was broken: by abort(), by reset() while threads waited, by a timeout, or by an action that threw.
-class PLAIT_EXPORT BrokenBarrierError : public RuntimeError {
- public:
-  using RuntimeError::RuntimeError;
-};
 
 // Reusable: when `parties` threads are in wait() all of them go on, and the next round begins; none can lap another.
 // What each did before wait() is seen by all after it. Thread-safe throughout. May be destroyed when no thread is in

@@ -24,13 +24,6 @@ struct Untraced {};
 
 namespace plait::threading {
 
-// To go on waiting for this lock would be to wait for ever: its owner waits, perhaps through others, for this thread.
-// Thrown only with PLAIT_DEADLOCK=1, instead of hanging; the lock is not held.
-class PLAIT_EXPORT DeadlockError : public RuntimeError {
- public:
-  using RuntimeError::RuntimeError;
-};
-
 // Python's keyword arguments of acquire: lock.acquire({.timeout = 2s}), lock.acquire({.blocking = false}).
 struct AcquireOptions {
   bool blocking = true;
