@@ -14,8 +14,8 @@ namespace {
 template <class E>
 class CrossingException : public testing::Test {};
 
-using Exceptions = testing::Types<threading::BrokenBarrierError, threading::DeadlockError, queue::Empty, queue::Full,
-                                  queue::ShutDown>;
+using Exceptions =
+    testing::Types<threading::BrokenBarrierError, threading::DeadlockError, queue::Empty, queue::Full, queue::ShutDown>;
 TYPED_TEST_SUITE(CrossingException, Exceptions);
 
 TYPED_TEST(CrossingException, KeepsTypeAndMessage) {
