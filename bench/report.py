@@ -33,6 +33,8 @@ def _judge(target, case, own, found):
         return f"≤ {target.factor:g} × {target.other}", f"{ratio:.2f} ×", ratio <= target.factor
     if case.rate:
         ratio = value / other
+        if target.factor > 1:
+            return f"≥ {target.factor:g} × {target.other}", f"{figure(ratio)} ×", ratio >= target.factor
         return f"≥ {target.factor:.0%} of {target.other}", f"{ratio:.0%}", ratio >= target.factor
     ratio = other / value
     wanted = f"faster than {target.other}" if target.factor == 1 else f"≥ {target.factor:g} × faster than {target.other}"
@@ -81,7 +83,9 @@ def page(everything, rows):
         "and wait; `raw-processes`: memcpy into shared memory and out of it. `python` is Python's own ProcessPoolExecutor,",
         "`python-pool` its multiprocessing.Pool, `python-threads` its ThreadPoolExecutor; `std` is std::async, `tbb`",
         "oneTBB's task_group, `tbb-enqueue` its task_arena::enqueue, `asio` Boost.Asio's thread_pool. Pools that Debian has",
-        "no package of (Taskflow, BS::thread_pool, concurrencpp) are not measured.",
+        "no package of (Taskflow, BS::thread_pool, concurrencpp) are not measured. Of queues, `python` is queue.Queue or",
+        "queue.SimpleQueue, `std` a std::deque with a mutex and condition variables, `tbb` concurrent_bounded_queue,",
+        "`moodycamel` its BlockingConcurrentQueue, which has no bound and keeps the order of each producer only.",
         "",
         "## Targets",
         "",

@@ -68,6 +68,38 @@ def workloads(binaries):
             [at_most(0.6, "asio"), at_most(0.6, "tbb")],
         )
 
+    def thread_queue(pairs, maxsize):
+        subjects = {
+            "plait": cpp("thread-queue/plait", pairs, 4 * MILLION, maxsize),
+            "std": cpp("thread-queue/std", pairs, 4 * MILLION, maxsize),
+            "tbb": cpp("thread-queue/tbb", pairs, 4 * MILLION, maxsize),
+        }
+        if maxsize == 0:
+            subjects["moodycamel"] = cpp("thread-queue/moodycamel", pairs, 4 * MILLION)
+        subjects |= pythons("thread-queue", ["python"], pairs, 100_000, maxsize)
+        return Case(
+            f"{pairs}P{pairs}C, " + (f"maxsize {maxsize}" if maxsize else "unbounded"),
+            "M items/s",
+            subjects,
+            [faster(1, "std"), faster(1, "tbb")] + [faster(30, "python")] * (pairs < 4),
+            rate=True,
+        )
+
+    def thread_simplequeue(pairs):
+        return Case(
+            f"{pairs}P{pairs}C",
+            "M items/s",
+            {
+                "plait": cpp("thread-simplequeue/plait", pairs, 4 * MILLION),
+                "std": cpp("thread-queue/std", pairs, 4 * MILLION, 0),
+                "tbb": cpp("thread-queue/tbb", pairs, 4 * MILLION, 0),
+                "moodycamel": cpp("thread-queue/moodycamel", pairs, 4 * MILLION),
+                **pythons("thread-simplequeue", ["python"], pairs, 200_000),
+            },
+            [faster(1, "moodycamel")],
+            rate=True,
+        )
+
     def idle(label, unit, probe):
         return Case(
             label,
@@ -194,6 +226,34 @@ def workloads(binaries):
                     note="`tbb` hands nothing over: the wait of a task_group runs the task in the waiting thread.",
                 )
             ],
+        ),
+        Workload(
+            "thread-queue",
+            "Numbers through one `Queue<int>`, from as many threads that put as threads that get",
+            [thread_queue(pairs, maxsize) for maxsize in (0, 1024) for pairs in (1, 2, 4)],
+        ),
+        Workload(
+            "thread-queue-roundtrip",
+            "A number to another thread and back, through two queues",
+            [
+                Case(
+                    "one at a time",
+                    "ns",
+                    {
+                        "plait": cpp("thread-queue-roundtrip/plait", 100_000),
+                        "std": cpp("thread-queue-roundtrip/std", 20_000),
+                        "tbb": cpp("thread-queue-roundtrip/tbb", 20_000),
+                        "moodycamel": cpp("thread-queue-roundtrip/moodycamel", 100_000),
+                        **pythons("thread-queue-roundtrip", ["python"], 10_000),
+                    },
+                    [faster(1, other) for other in ("std", "tbb", "moodycamel")],
+                )
+            ],
+        ),
+        Workload(
+            "thread-simplequeue",
+            "Numbers through one `SimpleQueue<int>`",
+            [thread_simplequeue(pairs) for pairs in (1, 2)],
         ),
         Workload(
             "worker-start",

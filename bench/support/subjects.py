@@ -4,6 +4,7 @@
 import json
 import multiprocessing
 import os
+import queue
 import sys
 import threading
 import time
@@ -58,6 +59,60 @@ def submit(subject, count, _futures=1):
     futures = [executor.submit(tasks.same, i) for i in range(count)]
     check(sum(future.result() for future in futures) == count * (count - 1) // 2, "sum of the results")
     return (time.perf_counter() - start) / count * 1e9
+
+
+def traffic(items, pairs, count):
+    """bench/thread-queue/traffic.hpp, in M items/s."""
+    share = count // pairs
+    sums = [0] * pairs
+
+    def put(pair):
+        for i in range(pair * share, (pair + 1) * share):
+            items.put(i)
+
+    def get(pair):
+        sums[pair] = sum(items.get() for _ in range(share))
+
+    threads = [threading.Thread(target=target, args=(pair,)) for pair in range(pairs) for target in (put, get)]
+    start = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    seconds = time.perf_counter() - start
+    total = share * pairs
+    check(sum(sums) == total * (total - 1) // 2, "sum of the items")
+    return total / seconds / 1e6
+
+
+def thread_queue(_subject, pairs, count, maxsize):
+    return traffic(queue.Queue(maxsize), pairs, count)
+
+
+def thread_simplequeue(_subject, pairs, count):
+    return traffic(queue.SimpleQueue(), pairs, count)
+
+
+def thread_queue_roundtrip(_subject, count):
+    there, back = queue.Queue(), queue.Queue()
+
+    def echo():
+        for _ in range(count + 1):
+            back.put(there.get())
+
+    def run(i):
+        there.put(i)
+        check(back.get() == i, "an item")
+
+    thread = threading.Thread(target=echo)
+    thread.start()
+    run(0)
+    start = time.perf_counter()
+    for i in range(count):
+        run(i)
+    seconds = time.perf_counter() - start
+    thread.join()
+    return seconds / count * 1e9
 
 
 def payload(subject, direction, size, count):
@@ -215,6 +270,9 @@ WORKLOADS = {
     "process-payload": payload,
     "thread-submit": submit,
     "thread-roundtrip": roundtrip,
+    "thread-queue": thread_queue,
+    "thread-queue-roundtrip": thread_queue_roundtrip,
+    "thread-simplequeue": thread_simplequeue,
     "worker-start": worker_start,
     "worker-memory": worker_memory,
     "idle": idle,

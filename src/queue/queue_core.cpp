@@ -22,7 +22,7 @@ bool spin(const Until& until, Found found) noexcept {
   const os::SpinSeats::Taken seat(os::SpinSeats::of_waiters());
   const Deadline deadline = until.deadline();
   if (!seat || (!deadline.is_never() && deadline.time() <= Deadline::Clock::now() + os::SpinBudget::most)) return false;
-  constexpr int most_pauses = 8;
+  constexpr int most_pauses = 4;
   int pauses = 0;
   return spin_budget.spin([&] {
     if (found()) return true;
