@@ -53,6 +53,9 @@ void report_exception(const char* where, const std::exception_ptr& error) noexce
   os::write_text(STDERR_FILENO, std::string("Exception in ") + where + ":\n" + wire::exception_text(error).report());
 }
 
+// Not by a handler for abi::__forced_unwind: it is given a null reference.
+bool is_forced_unwind() noexcept { return abi::__cxa_current_exception_type() == nullptr; }
+
 void report_uncaught(detail::ThreadState& thread, const std::exception_ptr& error) {
   wire::ExceptionText text = wire::exception_text(error);
   const ExceptHookArgs args{std::move(text.type), error, std::move(text.message), std::move(text.trace),
@@ -60,9 +63,8 @@ void report_uncaught(detail::ThreadState& thread, const std::exception_ptr& erro
   try {
     wire::call_traced([&args] { excepthook(args); });
     return;
-  } catch (const abi::__forced_unwind&) {  // pthread_exit, pthread_cancel
-    throw;
   } catch (...) {
+    if (is_forced_unwind()) throw;
     report_exception("threading.excepthook", std::current_exception());
   }
   default_excepthook(args);

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "threading/thread_state.hpp"
 
-#include <cxxabi.h>
-
 #include <climits>
 #include <exception>
 #include <mutex>
@@ -159,9 +157,8 @@ void* ThreadState::entry(void* state) {
   std::exception_ptr error;
   try {
     wire::call_traced([&self] { self.call(); });
-  } catch (const abi::__forced_unwind&) {  // pthread_exit, pthread_cancel
-    throw;
   } catch (...) {
+    if (threading::is_forced_unwind()) throw;
     error = std::current_exception();
   }
   if (error != nullptr) threading::report_uncaught(self, error);  // not in the handler, where pthread_exit is fatal

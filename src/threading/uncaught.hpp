@@ -14,6 +14,9 @@ namespace plait::threading {
 // Gives it to threading::excepthook. What the hook throws is reported, and then the exception itself.
 void report_uncaught(detail::ThreadState& thread, const std::exception_ptr& error);
 
+// In a handler of all exceptions: it was entered by pthread_exit or pthread_cancel, which it must let go on.
+bool is_forced_unwind() noexcept;
+
 // "Exception in WHERE:" with type and message to stderr.
 void report_exception(const char* where, const std::exception_ptr& error) noexcept;
 

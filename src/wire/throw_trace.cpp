@@ -69,9 +69,18 @@ class ProbeTypeInfo final : public std::type_info {
   }
 };
 
+// Never destroyed: threads that the end of the program leaves behind may throw.
+union Undying {
+  Undying() : info() {}
+  Undying(const Undying&) = delete;
+  Undying& operator=(const Undying&) = delete;
+  ~Undying() {}  // NOLINT(modernize-use-equals-default): that would be deleted
+  ProbeTypeInfo info;
+};
+
 // Under the name where the compiler looks for ThrowProbe's. Made before the program's own objects.
-extern const ProbeTypeInfo probe_type_info __asm__("_ZTIN5plait4wire10ThrowProbeE");
-__attribute__((init_priority(101), used)) const ProbeTypeInfo probe_type_info;
+extern const Undying probe_type_info __asm__("_ZTIN5plait4wire10ThrowProbeE");
+__attribute__((init_priority(101), used)) const Undying probe_type_info;
 #else
 // Other runtimes do not ask the type_info: there are no traces.
 #endif

@@ -78,23 +78,22 @@ class ThreadCall final : public ThreadTarget {
   explicit ThreadCall(std::in_place_t, G&& f, Given&&... args)
       : f_(std::forward<G>(f)), args_(std::forward<Given>(args)...) {}
 
-  void run(const std::stop_token& stop) override {
-    std::apply(
-        [&](auto&&... args) {
-          constexpr TakesStop takes = takes_stop<F, Args...>;
-          if constexpr (takes == TakesStop::first) {
-            std::invoke(std::forward<F>(f_), std::stop_token(stop), std::forward<decltype(args)>(args)...);
-          } else if constexpr (takes == TakesStop::last) {
-            std::invoke(std::forward<F>(f_), std::forward<decltype(args)>(args)..., std::stop_token(stop));
-          } else {
-            std::invoke(std::forward<F>(f_), std::forward<decltype(args)>(args)...);
-          }
-        },
-        std::move(args_));
-  }
+  void run(const std::stop_token& stop) override { call(stop, std::index_sequence_for<Args...>()); }
   [[nodiscard]] const void* code() const noexcept override { return code_of(f_); }
 
  private:
+  template <std::size_t... i>
+  void call(const std::stop_token& stop, std::index_sequence<i...>) {
+    constexpr TakesStop takes = takes_stop<F, Args...>;
+    if constexpr (takes == TakesStop::first) {
+      std::invoke(std::forward<F>(f_), std::stop_token(stop), std::get<i>(std::move(args_))...);
+    } else if constexpr (takes == TakesStop::last) {
+      std::invoke(std::forward<F>(f_), std::get<i>(std::move(args_))..., std::stop_token(stop));
+    } else {
+      std::invoke(std::forward<F>(f_), std::get<i>(std::move(args_))...);
+    }
+  }
+
   F f_;
   std::tuple<Args...> args_;
 };
