@@ -5,6 +5,7 @@
 
 #include "plait/threading/barrier.hpp"
 #include "plait/threading/condition.hpp"
+#include "plait/threading/dump_traceback.hpp"
 #include "plait/threading/event.hpp"
 #include "plait/threading/excepthook.hpp"
 #include "plait/threading/local.hpp"

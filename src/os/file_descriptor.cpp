@@ -2,6 +2,7 @@
 #include "os/file_descriptor.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -64,6 +65,12 @@ void raise_event(int fd) noexcept {
 void clear_event(int fd) noexcept {
   std::uint64_t count = 0;
   retry_interrupted([&]() noexcept { return ::read(fd, &count, sizeof count); });
+}
+
+void wait_for_event(int fd) noexcept {
+  pollfd event{.fd = fd, .events = POLLIN, .revents = 0};
+  retry_interrupted([&]() noexcept { return ::poll(&event, 1, -1); });
+  clear_event(fd);
 }
 
 void set_close_on_exec(int fd, bool close_on_exec) noexcept { fcntl(fd, F_SETFD, close_on_exec ? FD_CLOEXEC : 0); }

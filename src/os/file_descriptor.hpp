@@ -55,6 +55,8 @@ bool read_byte(int fd) noexcept;
 FileDescriptor make_event();
 void raise_event(int fd) noexcept;
 void clear_event(int fd) noexcept;
+// Sleeps until it is raised, and clears it.
+void wait_for_event(int fd) noexcept;
 
 void set_close_on_exec(int fd, bool close_on_exec) noexcept;
 
