@@ -29,17 +29,13 @@ Thread::Thread(Options options, TargetUses uses, std::unique_ptr<detail::ThreadT
 
 Thread::Thread(Ref<ThreadState> state) noexcept : state_(std::move(state)) {}
 
-Thread::Thread(Thread&& other) noexcept
-    : std::enable_shared_from_this<Thread>(), state_(other.state_), owns_(other.owns_) {
-  other.moved_from();
-}
+Thread::Thread(Thread&& other) noexcept : state_(other.give_away()), owns_(std::exchange(other.owns_, false)) {}
 
 Thread& Thread::operator=(Thread&& other) noexcept {
   if (this == &other) return *this;
   let_go();
-  state_ = other.state_;
-  owns_ = other.owns_;
-  other.moved_from();
+  state_ = other.give_away();
+  owns_ = std::exchange(other.owns_, false);
   return *this;
 }
 
@@ -49,10 +45,9 @@ void Thread::let_go() noexcept {
   if (owns_) state_->let_go(*this);
 }
 
-void Thread::moved_from() noexcept {
+Ref<ThreadState> Thread::give_away() noexcept {
   if (owns_) state_->check_free_of(*this);
-  state_ = nullptr;
-  owns_ = false;
+  return std::move(state_);
 }
 
 ThreadState& Thread::state() const {

@@ -123,7 +123,7 @@ namespace plait::threading {
 // Differs from Python: one value of a type instead of attributes: make it a struct. The factory is what __init__ of a
 // subclass is there.
 template <class T>
-class local {
+class local {  // NOLINT(readability-identifier-naming): Python's
  public:
   using value_type = T;
 
@@ -133,7 +133,8 @@ class local {
   // Called once in each thread that uses the value, in several at a time.
   template <class Factory>
     requires(!std::same_as<std::remove_cvref_t<Factory>, local> && std::is_invocable_r_v<T, std::decay_t<Factory>&>)
-  explicit local(Factory&& factory) : make_(std::forward<Factory>(factory)) {}
+  explicit local(Factory&& factory)  // NOLINT(bugprone-forwarding-reference-overload): see its constraint
+      : make_(std::forward<Factory>(factory)) {}
   local(const local&) = delete;
   local& operator=(const local&) = delete;
   ~local() = default;

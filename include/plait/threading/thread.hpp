@@ -131,7 +131,7 @@ class PLAIT_EXPORT Thread : public std::enable_shared_from_this<Thread> {
 
   detail::ThreadState& state() const;
   void let_go() noexcept;
-  void moved_from() noexcept;
+  detail::Ref<detail::ThreadState> give_away() noexcept;
 
   detail::Ref<detail::ThreadState> state_;
   bool owns_ = false;
