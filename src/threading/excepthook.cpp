@@ -4,6 +4,7 @@
 #include <cxxabi.h>
 #include <unistd.h>
 
+#include <memory>
 #include <mutex>
 #include <utility>
 
@@ -36,17 +37,23 @@ void default_excepthook(const ExceptHookArgs& args) {
   os::write_text(STDERR_FILENO, "Exception in thread " + args.thread.name() + ":\n" + text.report());
 }
 
+// Copies and destruction of hooks are the user's code, and run without the mutex.
 ExceptHook& ExceptHook::operator=(Hook hook) {
+  auto made = hook ? std::make_shared<const Hook>(std::move(hook)) : nullptr;
   detail::ThreadRegistry& registry = detail::ThreadRegistry::get();
   const std::scoped_lock lock(registry.mutex);
-  registry.hook.swap(hook);  // the old one is destroyed after the lock is given up
+  registry.hook.swap(made);
   return *this;
 }
 
 ExceptHook::Hook ExceptHook::get() const {
   detail::ThreadRegistry& registry = detail::ThreadRegistry::get();
-  const std::scoped_lock lock(registry.mutex);
-  return registry.hook ? registry.hook : Hook(&default_excepthook);
+  std::shared_ptr<const Hook> present;
+  {
+    const std::scoped_lock lock(registry.mutex);
+    present = registry.hook;
+  }
+  return present != nullptr ? *present : Hook(&default_excepthook);
 }
 
 void report_exception(const char* where, const std::exception_ptr& error) noexcept {

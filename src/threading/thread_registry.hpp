@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -37,7 +38,7 @@ struct ThreadRegistry {
   ThreadState* last = nullptr;
   Ref<ThreadState> main;
   std::uint64_t next_number = 1;
-  threading::ExceptHook::Hook hook;
+  std::shared_ptr<const threading::ExceptHook::Hook> hook;  // null: the default
   std::vector<std::function<void()>> at_exit;
   Exit exit = Exit::not_begun;
   pthread_t exiting{};          // the thread that ends the program, unless exit is not_begun

@@ -136,6 +136,8 @@ void ThreadState::start(threading::Thread& object, bool uses_object) {
     std::shared_ptr<threading::Thread> keeper;  // dropped without the lock, and not the last: the caller has one
     Ref<ThreadState> listed;
     const std::scoped_lock lock(registry.mutex);
+    done_.set();  // for the end of the program, if it waits for this thread
+    done_.clear();
     phase_.store(Phase::unstarted, std::memory_order_relaxed);
     keeper = std::move(keeper_);
     object_ = nullptr;
@@ -225,7 +227,10 @@ void ThreadState::at_end_of_thread() noexcept {
 // ---- others about it ---------------------------------------------------------------------------------------------
 
 void ThreadState::join(const Until& until) {
-  if (phase() == Phase::unstarted) throw RuntimeError("cannot join a thread before it is started: " + name());
+  const Phase seen = phase();
+  if (seen == Phase::unstarted || seen == Phase::starting) {
+    throw RuntimeError("cannot join a thread before it is started: " + name());
+  }
   if (this == this_thread) throw RuntimeError("cannot join the current thread: " + name());
   if (origin_ == Origin::foreign) throw RuntimeError("cannot join a thread that plait did not start: " + name());
   if (phase() != Phase::finished) done_.wait(until);
