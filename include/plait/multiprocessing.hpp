@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 //
-// Python's `multiprocessing`. So far: start methods. Processes themselves are reached through
-// plait::futures::ProcessPoolExecutor.
+// Python's `multiprocessing`. So far: processes, start methods, the log.
 
 #include "plait/multiprocessing/context.hpp"
+#include "plait/multiprocessing/log.hpp"
+#include "plait/multiprocessing/process.hpp"
 #include "plait/os.hpp"
 
 namespace plait::multiprocessing {
 
 using os::cpu_count;
+using plait::TimeoutError;
 
 }  // namespace plait::multiprocessing

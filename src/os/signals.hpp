@@ -4,6 +4,7 @@
 // Signals: keeping the host's away from plait's threads, and giving a new process a clean slate.
 
 #include <signal.h>
+#include <sys/types.h>
 
 namespace plait::os {
 
@@ -24,6 +25,12 @@ class BlockAllSignals {
 void reset_signal_dispositions() noexcept;
 
 void ignore_signal(int number) noexcept;
+
+// SIGINT does what it does by default if process `sender` sends it, and is ignored from anybody else, such as a
+// terminal.
+void obey_interrupts_of(pid_t sender) noexcept;
+// As if a SIGINT of its had come.
+void die_of_interrupt() noexcept;
 
 // This thread's mask: all signals, or none.
 void block_all_signals() noexcept;

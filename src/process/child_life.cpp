@@ -18,6 +18,7 @@ namespace plait::process {
 namespace {
 
 constinit bool is_child = false;
+constinit int line_to_host = -1;
 
 // exit() in a child ends the child. What the program had registered before (atexit, destructors of static objects,
 // which may join threads that are not here) belongs to the program, so this runs before it, and nothing after.
@@ -29,6 +30,8 @@ void leave(int code, void*) noexcept {
 }  // namespace
 
 bool in_child() noexcept { return is_child; }
+
+int hosts_lifeline() noexcept { return line_to_host; }
 
 void forget_signals() noexcept {
   os::reset_signal_dispositions();
@@ -49,6 +52,7 @@ void live(Birth birth, std::uint32_t owner) noexcept {
   is_child = true;
   try {
     const os::FileDescriptor held = os::hold_on_to(birth.lifeline.get());
+    line_to_host = held.get();
     birth.lifeline.reset();
     if (!os::read_byte(birth.permit.get())) os::exit_now(0);
     birth.permit.reset();

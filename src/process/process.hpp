@@ -86,4 +86,7 @@ class Watching {
 // True in a child of the family.
 [[nodiscard]] bool in_child() noexcept;
 
+// In a child of the family: a descriptor that shows a hang-up once its host has died. Else -1.
+[[nodiscard]] int hosts_lifeline() noexcept;
+
 }  // namespace plait::process

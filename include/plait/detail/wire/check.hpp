@@ -143,11 +143,13 @@ consteval bool require_result() {
 template <class P>
 using Passed = std::conditional_t<is_view<std::remove_cvref_t<P>>, std::remove_cvref_t<P>, std::remove_cvref_t<P>&&>;
 
-// Checks a call of an F (decayed) with Args (with their references), and says what comes back.
+// Checks what of a call of an F (decayed) with Args (with their references) goes to the other process.
 template <class F, class... Args>
-struct CheckedCall {
+struct SendableCall {
+  using Params = typename CallParams<F, Args...>::type;
+
   template <class... Ps>
-  static consteval bool check(Types<Ps...>) {
+  static consteval bool can_be_sent(Types<Ps...>) {
     if constexpr (!require_value<F>()) {
       return false;
     } else if constexpr (sizeof...(Ps) != sizeof...(Args)) {
@@ -161,10 +163,25 @@ struct CheckedCall {
                     "plait: this callable cannot be called with these arguments");
       return false;
     } else {
-      return require_result<std::decay_t<std::invoke_result_t<F, Passed<Ps>...>>>();
+      return true;
     }
   }
-  using Params = typename CallParams<F, Args...>::type;
+  static constexpr bool ok = can_be_sent(Params());
+};
+
+// Checks such a call as a whole, and says what comes back.
+template <class F, class... Args>
+struct CheckedCall {
+  using Params = typename SendableCall<F, Args...>::Params;
+
+  template <class... Ps>
+  static consteval bool check(Types<Ps...>) {
+    if constexpr (SendableCall<F, Args...>::ok) {
+      return require_result<std::decay_t<std::invoke_result_t<F, Passed<Ps>...>>>();
+    } else {
+      return false;
+    }
+  }
   static constexpr bool ok = check(Params());
 
   template <class... Ps>
@@ -182,6 +199,12 @@ struct CheckedCall {
 template <class F, class... Args>
 constexpr void check_shippable() {
   [[maybe_unused]] constexpr bool ok = CheckedCall<std::decay_t<F>, Args&&...>::ok;  // its assertions speak
+}
+
+// The same for a call whose result, whatever it is, stays over there.
+template <class F, class... Args>
+constexpr void check_sendable() {
+  [[maybe_unused]] constexpr bool ok = SendableCall<std::decay_t<F>, Args&&...>::ok;
 }
 
 }  // namespace plait::wire

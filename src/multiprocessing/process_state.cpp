@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "multiprocessing/process_state.hpp"
+
+#include <utility>
+
+#include "multiprocessing/process_registry.hpp"
+#include "os/epoll.hpp"
+
+namespace plait::detail {
+
+ProcessState::~ProcessState() {
+  // In a forked process somebody may be waiting who is not here, and whom the destructor would wait for.
+  if (!is_own()) static_cast<void>(changed_.release());
+}
+
+void ProcessState::on_exit(process::Child& dead, process::ExitStatus how) noexcept {
+  ProcessBlock* its_block = nullptr;
+  std::string name;
+  {
+    const std::scoped_lock lock(ProcessRegistry::get().mutex);
+    its_block = std::exchange(block, nullptr);
+    name = identity.name;
+  }
+  shm::Heap& heap = shm::Heap::get();
+  // acquire: pairs with the release in the child; if it did take the payload, reclaim() frees what it did not
+  if (its_block->payload != 0 && !its_block->taken.load(std::memory_order_acquire)) {
+    heap.deallocate(heap.at(its_block->payload));
+  }
+  heap.deallocate(its_block);
+  heap.reclaim(owner);
+  if (how.signal != 0 || !how.known) {
+    try {
+      multiprocessing::get_logger().info(name + " (pid " + std::to_string(dead.pid()) + ") " + how.describe());
+    } catch (...) {  // a handler's error is nobody's business here
+    }
+  }
+  {
+    const std::scoped_lock lock(ProcessRegistry::get().mutex);
+    status = how;
+    ended = true;
+  }
+  changed_->notify_all();
+}
+
+bool ProcessState::has_died() const noexcept {
+  return phase == Phase::started && (ended || os::wait_readable(child->pidfd(), 0));
+}
+
+bool ProcessState::wait_for_end(Lock& lock, Deadline deadline) {
+  const auto has_ended = [this] { return ended; };
+  if (!deadline.is_never()) return changed_->wait_until(lock, deadline.time(), has_ended);
+  changed_->wait(lock, has_ended);
+  return true;
+}
+
+void ProcessState::await_report(Lock& lock) {
+  if (!ended && has_died()) wait_for_end(lock, std::chrono::seconds(1));
+}
+
+}  // namespace plait::detail
