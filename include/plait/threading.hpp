@@ -3,6 +3,8 @@
 //
 // Python's threading: threads, what they wait with, and what belongs to one thread only.
 
+#include <mutex>  // std::scoped_lock, which goes with the locks
+
 #include "plait/threading/barrier.hpp"
 #include "plait/threading/condition.hpp"
 #include "plait/threading/dump_traceback.hpp"
