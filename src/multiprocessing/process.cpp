@@ -196,8 +196,7 @@ Process::Process(Options options, std::unique_ptr<detail::ProcessTarget> target)
 Process::Process(std::shared_ptr<ProcessState> state) noexcept : state_(std::move(state)) {}
 
 Process::Process(Process&& other) noexcept
-    : std::enable_shared_from_this<Process>(),
-      state_(std::move(other.state_)),
+    : state_(std::move(other.state_)),
       target_(std::move(other.target_)),
       owned_(std::exchange(other.owned_, nullptr)) {}
 

@@ -62,7 +62,7 @@ class ShippableTarget final : public ProcessTarget {
   explicit ShippableTarget(std::in_place_t, G&& f, Args&&... args)
       : f_(std::forward<G>(f)), args_(hold<Held>(std::forward<Args>(args))...) {}
   // In the order in which put() writes.
-  explicit ShippableTarget(wire::Reader& in) : f_(wire::get<F>(in)), args_{wire::get<Held>(in)...} {}
+  explicit ShippableTarget(wire::Reader& in) : f_(wire::get<F>(in)), args_(wire::get<std::tuple<Held...>>(in)) {}
 
   void call() override {
     std::apply([this](Held&... args) { static_cast<void>(std::invoke(std::move(f_), std::move(args)...)); }, args_);
@@ -88,7 +88,7 @@ class ShippableTarget final : public ProcessTarget {
   void put(Out& out) const {
     wire::put_code(out, wire::locate_code(reinterpret_cast<const void*>(&read)));
     wire::put(out, f_);
-    std::apply([&out](const Held&... args) { (wire::put(out, args), ...); }, args_);
+    wire::put(out, args_);
   }
   template <class T, class Arg>
   static T hold(Arg&& arg) {

@@ -31,6 +31,7 @@
 
 namespace plait::multiprocessing {
 
+// NOLINTBEGIN(readability-identifier-naming): Python's
 inline constexpr int NOTSET = 0;
 inline constexpr int SUBDEBUG = 5;
 inline constexpr int DEBUG = 10;
@@ -39,6 +40,7 @@ inline constexpr int SUBWARNING = 25;
 inline constexpr int WARNING = 30;
 inline constexpr int ERROR = 40;
 inline constexpr int CRITICAL = 50;
+// NOLINTEND(readability-identifier-naming)
 
 struct LogRecord {
   int level;
