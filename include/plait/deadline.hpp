@@ -6,6 +6,7 @@
 // Everything timed takes `Deadline deadline = {}`; callers pass a duration, a time point, or nothing for "for ever":
 //   future.result(2s);   wait({.timeout = 100ms}, futures);   Deadline all = 5s; a.result(all); b.result(all);
 
+#include <algorithm>
 #include <chrono>
 
 #include "plait/detail/export.hpp"
@@ -28,17 +29,18 @@ class PLAIT_EXPORT Deadline {
   // Throws ValueError: not a number.
   template <class Rep, class Period>
   Deadline(std::chrono::duration<Rep, Period> timeout)  // NOLINT(google-explicit-constructor)
-      : Deadline(after(std::chrono::duration<long double, std::nano>(timeout).count())) {}
+      : Deadline(after(Nanoseconds(timeout).count())) {}
 
+  // A point in the past is due already; one beyond the clock's range, such as the greatest number of hours, is never.
   template <class Duration>
   constexpr Deadline(std::chrono::time_point<Clock, Duration> time) noexcept  // NOLINT(google-explicit-constructor)
-      : time_(std::chrono::time_point_cast<Clock::duration>(time)) {}
+      : time_(at(time)) {}
 
   // The wall clock is read once, here: setting it later does not move the deadline.
   template <class Duration>
   Deadline(std::chrono::time_point<std::chrono::system_clock, Duration> time)  // NOLINT(google-explicit-constructor)
-      : Deadline(std::chrono::duration<long double, std::nano>(time.time_since_epoch()) -
-                 std::chrono::duration<long double, std::nano>(std::chrono::system_clock::now().time_since_epoch())) {}
+      : Deadline(std::max(Nanoseconds(0), Nanoseconds(time.time_since_epoch()) -
+                                              Nanoseconds(std::chrono::system_clock::now().time_since_epoch()))) {}
 
   static constexpr Deadline never() noexcept { return {}; }
 
@@ -55,7 +57,20 @@ class PLAIT_EXPORT Deadline {
   friend constexpr auto operator<=>(Deadline, Deadline) noexcept = default;
 
  private:
+  using Nanoseconds = std::chrono::duration<long double, std::nano>;
+
   static Deadline after(long double nanoseconds);
+
+  // The least time of all is kept for negative timeouts.
+  template <class Duration>
+  static constexpr Clock::time_point at(std::chrono::time_point<Clock, Duration> time) noexcept {
+    const Nanoseconds since(time.time_since_epoch());
+    if (since >= Nanoseconds(Clock::time_point::max().time_since_epoch())) return Clock::time_point::max();
+    if (since <= Nanoseconds(Clock::time_point::min().time_since_epoch())) {
+      return Clock::time_point::min() + Clock::duration(1);
+    }
+    return std::chrono::time_point_cast<Clock::duration>(time);
+  }
 
   Clock::time_point time_ = Clock::time_point::max();
 };

@@ -9,7 +9,11 @@ namespace plait {
 
 Deadline Deadline::after(long double nanoseconds) {
   if (std::isnan(nanoseconds)) throw ValueError("a timeout must be a number, not NaN");
-  if (nanoseconds < 0) return Clock::time_point::min();
+  if (nanoseconds < 0) {
+    Deadline negative;
+    negative.time_ = Clock::time_point::min();
+    return negative;
+  }
   if (nanoseconds == 0) return Clock::time_point{};  // past: a poll with it needs no look at the clock
   auto now = Clock::now();
   auto longest = (Clock::time_point::max() - now).count();

@@ -12,7 +12,7 @@ namespace plait::os {
 
 class SpinSeats {
  public:
-  SpinSeats() : free_(process_cpu_count() - 1) {}
+  constexpr SpinSeats() noexcept = default;
 
   // Holds a seat, if one was free.
   class Taken {
@@ -29,23 +29,26 @@ class SpinSeats {
     SpinSeats* seats_;
   };
 
-  // Those of the threads of this process that wait for futures.
-  static SpinSeats& of_waiters() {
-    static SpinSeats seats;
-    return seats;
-  }
+  // Those of the threads of this process that wait for each other. After a fork the child has them all.
+  static SpinSeats& of_waiters() noexcept;
 
  private:
+  static constexpr int not_counted = -1;
+
   // relaxed throughout: a counter that orders nothing
   bool try_take() noexcept {
     int seats = free_.load(std::memory_order_relaxed);
+    if (seats == not_counted &&
+        free_.compare_exchange_strong(seats, process_cpu_count() - 1, std::memory_order_relaxed)) {
+      seats = free_.load(std::memory_order_relaxed);
+    }
     while (seats > 0) {
       if (free_.compare_exchange_weak(seats, seats - 1, std::memory_order_relaxed)) return true;
     }
     return false;
   }
 
-  std::atomic<int> free_;
+  std::atomic<int> free_{not_counted};
 };
 
 }  // namespace plait::os

@@ -44,9 +44,15 @@ bool Condition::wait(const Until& until) {
   check_owned("wait");
   detail::Waiter self;
   waiters_.push_back(self);
-  const std::size_t depth = operations_->give_up(lock_);
+  std::size_t depth = 0;
+  try {
+    depth = operations_->give_up(lock_);
+  } catch (...) {
+    waiters_.remove(self);
+    throw;
+  }
   const bool woken = !until.is_over() && self.wait(until);
-  operations_->take_back(lock_, depth);
+  [&]() noexcept { operations_->take_back(lock_, depth); }();
   if (woken) return true;
   if (!self.is_linked()) {
     self.await_wake();  // it was notified before it had the lock again
@@ -56,7 +62,7 @@ bool Condition::wait(const Until& until) {
   return false;
 }
 
-void Condition::notify(std::size_t n) {
+void Condition::notify(std::int64_t n) {
   check_owned("notify");
   detail::WakeChain woken;
   for (; n > 0; --n) {

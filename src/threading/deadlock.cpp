@@ -6,14 +6,18 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
 #include <mutex>
 #include <set>
 #include <span>
+#include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "os/thread.hpp"
@@ -23,7 +27,8 @@
 namespace plait::threading::deadlock {
 namespace {
 
-using ThreadId = pthread_t;
+// Never given out twice, as the system's are.
+using ThreadId = std::uint64_t;
 
 struct Stack {
   std::array<void*, 32> frames{};
@@ -35,10 +40,10 @@ struct Stack {
     return stack;
   }
 
+  // From the caller of the lock outwards.
   [[nodiscard]] std::string text() const {
     std::vector<wire::CodeRef> code;
-    constexpr int own = 3;  // here() and two of the lock
-    for (int i = std::min(own, count); i < count; ++i) {
+    for (int i = 0; i < count; ++i) {
       try {
         // Return addresses lie after the call.
         code.push_back(wire::locate_code(static_cast<const char*>(frames[static_cast<std::size_t>(i)]) - 1));
@@ -46,7 +51,14 @@ struct Stack {
         continue;  // generated code
       }
     }
-    return wire::format_trace(code);
+    const auto is_lock = [](const wire::CodeRef& frame) {
+      const std::string name = wire::function_name(frame);
+      constexpr std::array own = {"plait::threading::Lock::", "plait::threading::RLock::",
+                                  "plait::threading::Condition::", "plait::threading::deadlock::", "plait::detail::"};
+      return std::any_of(own.begin(), own.end(), [&](const char* part) { return name.starts_with(part); });
+    };
+    const auto caller = std::find_if_not(code.begin(), code.end(), is_lock);
+    return wire::format_trace(std::span(caller, code.end()));
   }
 };
 
@@ -62,12 +74,15 @@ struct LockRecord {
   ThreadId owner{};
   Stack acquired_at;
   std::map<const void*, Edge> then;  // the locks that were wanted while it was held
+  std::set<const void*> before;      // the locks that have it in `then`
 };
 
 struct ThreadRecord {
   std::string name;
   std::vector<const void*> held;
-  const void* waits_for = nullptr;  // for ever
+  const void* waits_for = nullptr;     // for ever
+  std::stop_source* rescue = nullptr;  // ends that wait, unless it has to be
+  std::string verdict;                 // why it was ended
 };
 
 std::string name_of(const void* lock) {
@@ -84,6 +99,17 @@ class Watch {
     return *watch;
   }
 
+  // Of the calling thread; when it ends, what it still holds has no owner any more.
+  static ThreadId self() noexcept {
+    static std::atomic<ThreadId> last{0};
+    struct Life {
+      ~Life() { get().end_thread(id); }
+      ThreadId id = last.fetch_add(1, std::memory_order_relaxed) + 1;
+    };
+    thread_local const Life life;
+    return life.id;
+  }
+
   void about_to_acquire(const void* lock) {
     const std::scoped_lock held(mutex_);
     ThreadRecord& self = this_thread();
@@ -92,9 +118,9 @@ class Watch {
       if (before == lock || record.is_signal || record.then.contains(lock)) continue;
       if (self.name.empty()) self.name = os::thread_name();
       record.then[lock] = {self.name, record.acquired_at, Stack::here()};
-      std::vector<const void*> path{lock};
-      std::set<const void*> seen;
-      if (find_path(before, path, seen)) report(before, lock, path);
+      locks_[lock].before.insert(before);
+      const std::vector<const void*> path = find_path(lock, before);
+      if (!path.empty()) report(before, lock, path);
     }
   }
 
@@ -102,7 +128,7 @@ class Watch {
     const std::scoped_lock held(mutex_);
     LockRecord& record = locks_[lock];
     record.owned = true;
-    record.owner = pthread_self();
+    record.owner = self();
     record.acquired_at = Stack::here();
     this_thread().held.push_back(lock);
   }
@@ -112,7 +138,7 @@ class Watch {
     LockRecord& record = locks_[lock];
     if (!record.owned) return;
     record.owned = false;
-    if (pthread_equal(record.owner, pthread_self()) == 0) record.is_signal = true;
+    if (record.owner != self()) record.is_signal = true;
     drop(record.owner, lock);
   }
 
@@ -121,45 +147,78 @@ class Watch {
     const auto found = locks_.find(lock);
     if (found == locks_.end()) return;
     if (found->second.owned) drop(found->second.owner, lock);
+    for (const void* other : found->second.before) locks_[other].then.erase(lock);
+    for (const auto& [other, edge] : found->second.then) locks_[other].before.erase(lock);
     locks_.erase(found);
-    for (auto& [address, record] : locks_) record.then.erase(lock);
   }
 
-  void begin_waiting(const void* lock, bool for_ever) {
+  void end_thread(ThreadId thread) {
     const std::scoped_lock held(mutex_);
-    if (!for_ever) return;
+    const auto record = threads_.find(thread);
+    if (record == threads_.end()) return;
+    for (const void* lock : record->second.held) locks_[lock].owned = false;
+    threads_.erase(record);
+  }
+
+  // From here on this thread waits for the lock for ever, or until `rescue` is used. Not if that would never end: then
+  // the reason is returned. Who has to wait, whatever comes of it, has no `rescue`: instead another one of those who
+  // wait in the circle is sent away.
+  std::string begin_waiting(const void* lock, std::stop_source* rescue) {
+    const std::scoped_lock held(mutex_);
     ThreadRecord& self = this_thread();
     if (self.name.empty()) self.name = os::thread_name();
+    std::string reason;
     // Each thread on the way has recorded what it holds before it recorded what it waits for, so the last to join a
     // circle sees all of it.
     std::string way;
+    ThreadRecord* victim = nullptr;
+    std::set<ThreadId> seen;  // for there may be a circle on the way that is being broken
     for (const void* wanted = lock; wanted != nullptr;) {
       const auto record = locks_.find(wanted);
       if (record == locks_.end() || !record->second.owned || record->second.is_signal) break;
       const ThreadId owner = record->second.owner;
-      if (pthread_equal(owner, pthread_self()) != 0) throw_deadlock(self, lock, wanted, way);
-      const ThreadRecord& other = threads_[owner];
+      if (owner == Watch::self()) {
+        reason = describe_deadlock(self, lock, wanted, way);
+        break;
+      }
+      if (!seen.insert(owner).second) break;
+      ThreadRecord& other = threads_[owner];
       way += "\n  " + name_of(wanted) + " is held by thread " + other.name + ", acquired at\n" +
              record->second.acquired_at.text() + "  and that thread waits for";
       wanted = other.waits_for;
+      if (other.rescue != nullptr && other.verdict.empty()) victim = &other;
+    }
+    if (!reason.empty() && rescue != nullptr) return reason;
+    if (!reason.empty() && victim != nullptr) {
+      victim->verdict = reason;
+      victim->rescue->request_stop();
+      reason.clear();
     }
     self.waits_for = lock;
+    self.rescue = rescue;
+    return reason;
   }
 
-  void end_waiting() {
+  // Returns why the wait was ended by another thread, if it was.
+  std::string end_waiting() {
     const std::scoped_lock held(mutex_);
-    this_thread().waits_for = nullptr;
-    forget_idle(pthread_self());
+    ThreadRecord& record = this_thread();
+    std::string verdict = std::exchange(record.verdict, {});
+    record.waits_for = nullptr;
+    record.rescue = nullptr;
+    forget_idle(self());
+    return verdict;
   }
 
  private:
   Watch() {
+    Stack::here();  // loads what it needs, outside of any lock
     static Watch* watch = nullptr;
     watch = this;
     pthread_atfork([] { watch->mutex_.lock(); }, [] { watch->mutex_.unlock(); }, [] { watch->mutex_.unlock(); });
   }
 
-  ThreadRecord& this_thread() { return threads_[pthread_self()]; }
+  ThreadRecord& this_thread() { return threads_[self()]; }
 
   void forget_idle(ThreadId thread) {
     const auto record = threads_.find(thread);
@@ -173,15 +232,22 @@ class Watch {
     forget_idle(thread);
   }
 
-  // Whether the locks wanted while path.back() was held lead to `goal`; then the path has all between.
-  bool find_path(const void* goal, std::vector<const void*>& path, std::set<const void*>& seen) {
-    if (!seen.insert(path.back()).second || locks_[path.back()].is_signal) return false;
-    for (const auto& [lock, edge] : locks_[path.back()].then) {
-      path.push_back(lock);
-      if (lock == goal || find_path(goal, path, seen)) return true;
-      path.pop_back();
+  // The locks from `start` to `goal`, each wanted while the one before was held; empty if there is no such way.
+  std::vector<const void*> find_path(const void* start, const void* goal) {
+    std::map<const void*, const void*> reached_from{{start, nullptr}};
+    std::vector<const void*> to_visit{start};
+    while (!to_visit.empty() && !reached_from.contains(goal)) {
+      const void* const lock = to_visit.back();
+      to_visit.pop_back();
+      if (locks_[lock].is_signal) continue;
+      for (const auto& [next, edge] : locks_[lock].then) {
+        if (reached_from.emplace(next, lock).second) to_visit.push_back(next);
+      }
     }
-    return false;
+    std::vector<const void*> path;
+    if (!reached_from.contains(goal)) return path;
+    for (const void* lock = goal; lock != nullptr; lock = reached_from[lock]) path.insert(path.begin(), lock);
+    return path;
   }
 
   std::string describe(const void* held, const void* wanted) {
@@ -198,13 +264,10 @@ class Watch {
     std::fwrite(text.data(), 1, text.size(), stderr);
   }
 
-  [[noreturn]] void throw_deadlock(const ThreadRecord& self, const void* lock, const void* held,
-                                   const std::string& way) {
+  std::string describe_deadlock(const ThreadRecord& self, const void* lock, const void* held, const std::string& way) {
     std::string text = "deadlock: thread " + self.name + " wants " + name_of(lock) + " at\n" + Stack::here().text();
     if (!way.empty()) text += "  which it would never get:" + way + ' ' + name_of(held) + ",\n";
-    text += "  which this thread itself holds, acquired at\n" + locks_[held].acquired_at.text();
-    forget_idle(pthread_self());
-    throw DeadlockError(text);
+    return text + "  which this thread itself holds, acquired at\n" + locks_[held].acquired_at.text();
   }
 
   std::mutex mutex_;
@@ -217,7 +280,9 @@ class Watch {
 bool is_watching() noexcept {
   static const bool watching = [] {
     const char* const value = std::getenv("PLAIT_DEADLOCK");
-    return value != nullptr && *value != '\0' && !(value[0] == '0' && value[1] == '\0');
+    const bool on = value != nullptr && *value != '\0' && !(value[0] == '0' && value[1] == '\0');
+    if (on) Watch::get();  // its handlers of fork come before those of who uses locks in his
+    return on;
   }();
   return watching;
 }
@@ -230,8 +295,28 @@ void released(const void* lock) noexcept { Watch::get().released(lock); }
 
 void forget(const void* lock) noexcept { Watch::get().forget(lock); }
 
-Waiting::Waiting(const void* lock, bool for_ever) { Watch::get().begin_waiting(lock, for_ever); }
+Waiting::Waiting(const void* lock) {
+  const std::string reason = Watch::get().begin_waiting(lock, &rescue_);
+  if (!reason.empty()) throw DeadlockError(reason);
+}
 
-Waiting::~Waiting() { Watch::get().end_waiting(); }
+Waiting::~Waiting() {
+  if (waits_) Watch::get().end_waiting();
+}
+
+void Waiting::ended() {
+  waits_ = false;
+  const std::string verdict = Watch::get().end_waiting();
+  if (!verdict.empty()) throw DeadlockError(verdict);
+}
+
+HavingTo::HavingTo(const void* lock) noexcept {
+  const std::string reason = Watch::get().begin_waiting(lock, nullptr);
+  if (reason.empty()) return;
+  const std::string text = "plait: " + reason;
+  std::fwrite(text.data(), 1, text.size(), stderr);
+}
+
+HavingTo::~HavingTo() { Watch::get().end_waiting(); }
 
 }  // namespace plait::threading::deadlock

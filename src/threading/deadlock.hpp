@@ -5,9 +5,11 @@
 //
 // Locks call in here only when they are traced, which they are from their construction on or never.
 
+#include <stop_token>
+
 namespace plait::threading::deadlock {
 
-// Whether locks made from now on are to be traced. The environment is read once.
+// Whether locks are to be traced. The environment is read once, when the first lock is used.
 [[nodiscard]] bool is_watching() noexcept;
 
 // This thread is going to acquire the lock, however long that takes. Reports an order that contradicts one seen before,
@@ -21,14 +23,33 @@ void released(const void* lock) noexcept;
 // The lock is destroyed.
 void forget(const void* lock) noexcept;
 
-// This thread waits for the lock while this lives; for ever, or until something else ends it.
+// This thread waits for the lock for ever, while this lives.
 class Waiting {
  public:
   // Throws DeadlockError: the lock's owner waits for ever for this thread, so this one would, too.
-  Waiting(const void* lock, bool for_ever);
+  explicit Waiting(const void* lock);
   Waiting(const Waiting&) = delete;
   Waiting& operator=(const Waiting&) = delete;
   ~Waiting();
+
+  // Requested when it has turned out that the wait would never end.
+  [[nodiscard]] std::stop_token rescue() const noexcept { return rescue_.get_token(); }
+  // To be called when the wait has ended without the lock. Throws DeadlockError: it was by rescue().
+  void ended();
+
+ private:
+  std::stop_source rescue_;
+  bool waits_ = true;
+};
+
+// The same for a thread that has to have the lock, whatever comes of it. If that means a deadlock, another one of those
+// in it is rescued; if there is none, it is reported.
+class HavingTo {
+ public:
+  explicit HavingTo(const void* lock) noexcept;
+  HavingTo(const HavingTo&) = delete;
+  HavingTo& operator=(const HavingTo&) = delete;
+  ~HavingTo();
 };
 
 }  // namespace plait::threading::deadlock

@@ -18,7 +18,8 @@ void Event::set() noexcept {
   Line line(this);
   // The last access to this event: who sees the flag may destroy it. has_waiters is set under the line's lock, so all
   // who set it are in the line. release: as above
-  word_.store(flag, std::memory_order_release);
+  // An exchange, so that who sees the flag also sees what came before a set() that was earlier.
+  word_.exchange(flag, std::memory_order_release);
   while (Parked* const waiter = line.first()) line.let_go(*waiter);
 }
 

@@ -12,7 +12,15 @@ using parking_lot::Line;
 using parking_lot::Outcome;
 using parking_lot::Parked;
 
-std::uint32_t Lock::initial_word() noexcept { return deadlock::is_watching() ? traced : 0; }
+// Every slow path begins here.
+bool Lock::is_traced() noexcept {
+  std::uint32_t word = word_.load(std::memory_order_relaxed);
+  while ((word & fresh) != 0) {
+    const std::uint32_t used = (word & ~fresh) | (deadlock::is_watching() ? traced : 0);
+    if (word_.compare_exchange_weak(word, used, std::memory_order_relaxed)) return (used & traced) != 0;
+  }
+  return (word & traced) != 0;
+}
 
 void Lock::forget() noexcept { deadlock::forget(this); }
 
@@ -60,25 +68,27 @@ bool Lock::wait_in_line(const Until& until) noexcept {
   return true;
 }
 
-bool Lock::acquire_slow(const Until& until) {
-  if ((word_.load(std::memory_order_relaxed) & traced) != 0) return acquire_traced(until);
-  return wait_in_line(until);
-}
+bool Lock::acquire_slow(const Until& until) { return is_traced() ? acquire_traced(until) : wait_in_line(until); }
 
 bool Lock::acquire_traced(const Until& until) {
-  deadlock::about_to_acquire(this);
+  const bool may_wait = !until.is_over();
+  if (may_wait) deadlock::about_to_acquire(this);
   if (!take()) {
-    if (until.is_over()) return false;
-    const deadlock::Waiting waiting(this, until.is_never());
-    if (!wait_in_line(until)) return false;
+    if (!may_wait) return false;
+    if (!until.is_never()) {
+      if (!wait_in_line(until)) return false;
+    } else if (deadlock::Waiting waiting(this); !wait_in_line(waiting.rescue())) {
+      waiting.ended();
+    }
   }
   deadlock::acquired(this);
   return true;
 }
 
 bool Lock::try_lock_slow() noexcept {
+  const bool is_watched = is_traced();
   if (!take()) return false;
-  if ((word_.load(std::memory_order_relaxed) & traced) != 0) deadlock::acquired(this);
+  if (is_watched) deadlock::acquired(this);
   return true;
 }
 
@@ -112,8 +122,14 @@ void Lock::release_slow() {
 namespace plait::detail {
 
 void LockAccess::reacquire(threading::Lock& lock) noexcept {
-  if (!lock.take_free()) lock.wait_in_line({});
-  if ((lock.word_.load(std::memory_order_relaxed) & threading::Lock::traced) != 0) threading::deadlock::acquired(&lock);
+  if (lock.take_free()) return;
+  if (!lock.is_traced()) return static_cast<void>(lock.wait_in_line({}));
+  threading::deadlock::about_to_acquire(&lock);
+  if (!lock.take()) {
+    const threading::deadlock::HavingTo waiting(&lock);
+    lock.wait_in_line({});
+  }
+  threading::deadlock::acquired(&lock);
 }
 
 }  // namespace plait::detail

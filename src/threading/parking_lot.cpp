@@ -20,7 +20,6 @@ constexpr std::size_t bucket_bits = 7;
 
 // Never destroyed: static objects and abandoned threads use it to the end.
 Bucket* buckets() noexcept {
-  static_assert(std::is_trivially_destructible_v<Bucket> || sizeof(std::mutex) == sizeof(pthread_mutex_t));
   alignas(Bucket) static std::byte memory[sizeof(Bucket) << bucket_bits];
   static Bucket* const all = new (memory) Bucket[std::size_t{1} << bucket_bits];
   return all;
@@ -49,7 +48,17 @@ Line::Line(const void* address) : address_(address), bucket_(bucket_of(address))
 
 Parked* Line::first() const noexcept { return first_of(address_, bucket_.waiters.first()); }
 
-void Line::join(Parked& parked) noexcept { bucket_.waiters.push_back(parked); }
+Parked* Line::after(const Parked& parked) const noexcept {
+  return first_of(address_, detail::WaiterList::next(parked));
+}
+
+void Line::join(Parked& parked) noexcept {
+  if (parked.wants_hand_over) {
+    bucket_.waiters.push_front(parked);
+  } else {
+    bucket_.waiters.push_back(parked);
+  }
+}
 
 void Line::leave(Parked& parked) noexcept { bucket_.waiters.remove(parked); }
 

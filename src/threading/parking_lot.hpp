@@ -31,6 +31,9 @@ class Line {
 
   // The one that has waited longest, or null.
   [[nodiscard]] Parked* first() const noexcept;
+  // The one behind it, or null.
+  [[nodiscard]] Parked* after(const Parked& parked) const noexcept;
+  // At the end; at the head, if it wants to be handed what it waits for.
   void join(Parked& parked) noexcept;
   void leave(Parked& parked) noexcept;
   // Takes it out of the line and wakes it.

@@ -59,21 +59,23 @@ void Semaphore::release(std::int64_t n) {
     }
   }
   Line line(this);
-  // With has_waiters set and the line locked, the word only shrinks, by newcomers who take permits.
-  check(word_.load(std::memory_order_relaxed));
-  std::uint64_t to_all = permits;
-  for (std::uint64_t left = permits; left > 0; --left) {
-    Parked* const waiter = line.first();
-    if (waiter == nullptr) break;
-    waiter->handed_over = waiter->wants_hand_over;
-    if (waiter->handed_over) --to_all;
-    line.let_go(*waiter);
+  // Those who will be let go, and how many of them are handed a permit that so is nobody else's.
+  std::uint64_t handed_over = 0, let_go = 0;
+  const Parked* next = line.first();
+  for (; next != nullptr && let_go < permits; next = line.after(*next), ++let_go) {
+    if (next->wants_hand_over) ++handed_over;
   }
-  const std::uint64_t waiters = line.first() != nullptr ? has_waiters : 0;
+  const std::uint64_t waiters = next != nullptr ? has_waiters : 0;
   word = word_.load(std::memory_order_relaxed);
   // release: pairs with try_lock(). The last access: who takes the permit may destroy the semaphore.
-  while (!word_.compare_exchange_weak(word, ((word & ~has_waiters) + to_all * one) | waiters, std::memory_order_release,
-                                      std::memory_order_relaxed)) {
+  do {
+    check(word);
+  } while (!word_.compare_exchange_weak(word, ((word & ~has_waiters) + (permits - handed_over) * one) | waiters,
+                                        std::memory_order_release, std::memory_order_relaxed));
+  for (; let_go > 0; --let_go) {
+    Parked* const waiter = line.first();
+    waiter->handed_over = waiter->wants_hand_over;
+    line.let_go(*waiter);
   }
 }
 

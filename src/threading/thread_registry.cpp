@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "os/native_thread.hpp"
-#include "os/spin_seats.hpp"
 
 namespace plait::detail {
 namespace {
@@ -12,7 +11,6 @@ namespace {
 // Before main(): no fork comes between, of which a child would find a static object half made; and the main thread is
 // seen to be that.
 [[maybe_unused]] const bool made_early = [] {
-  static_cast<void>(os::SpinSeats::of_waiters());
   ThreadRegistry::get();
   if (os::is_main_thread()) ThreadState::of_this_thread();
   return true;

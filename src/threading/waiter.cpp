@@ -122,6 +122,15 @@ void WaiterList::push_back(Waiter& waiter) noexcept {
   last_ = &waiter;
 }
 
+void WaiterList::push_front(Waiter& waiter) noexcept {
+  if (empty()) return push_back(waiter);
+  waiter.linked_ = true;
+  waiter.previous_ = nullptr;
+  waiter.next_ = first_;
+  first_->previous_ = &waiter;
+  first_ = &waiter;
+}
+
 Waiter* WaiterList::pop() noexcept {
   if (is_inherited()) {
     first_ = last_ = nullptr;

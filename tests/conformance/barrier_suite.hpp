@@ -27,6 +27,7 @@ template <class Workers>
 class BarrierSuite : public testing::Test {
  protected:
   using Barrier = typename Workers::Barrier;
+  using Event = typename Workers::Event;
 
   // The index, or -1 when the barrier was broken.
   static constexpr auto wait_once = [](auto& barrier) {
@@ -140,6 +141,39 @@ TYPED_TEST_P(BarrierSuite, TimeoutBreaksItForAll) {
   EXPECT_EQ(barrier.n_waiting(), 0);
 }
 
+TYPED_TEST_P(BarrierSuite, ATimeoutComesTooLateOnceAllAreThere) {
+  std::atomic<bool> acting{false};
+  typename TypeParam::Barrier barrier({.action =
+                                           [&acting] {
+                                             acting = true;
+                                             for (const Deadline past = 60ms; !past.expired();)
+                                               std::this_thread::yield();
+                                           }},
+                                      2);
+  auto waiter = TypeParam::start([](auto& its) { return its.wait(1h); }, barrier);
+  while (barrier.n_waiting() < 1) std::this_thread::yield();
+  auto impatient = std::jthread([&] { EXPECT_EQ(barrier.wait(30ms), 1); });
+  EXPECT_EQ(waiter.get(), 0);
+  impatient.join();
+  EXPECT_TRUE(acting);
+  EXPECT_FALSE(barrier.broken());
+  // The other way round: the first one's time comes while the last one acts.
+  typename TestFixture::Event come;
+  auto first = TypeParam::start(
+      [](auto& its, auto& about_to_wait) {
+        about_to_wait.set();
+        return its.wait(30ms);
+      },
+      barrier, come);
+  come.wait();
+  try {
+    const int index = barrier.wait(1h);
+    EXPECT_EQ(first.get() + index, 1) << "both went on";
+  } catch (const BrokenBarrierError&) {  // its time came before this thread did
+    EXPECT_THROW(first.get(), BrokenBarrierError);
+  }
+}
+
 TYPED_TEST_P(BarrierSuite, DefaultTimeoutIsEachWaits) {
   typename TypeParam::Barrier barrier({.timeout = 10ms}, 2);
   EXPECT_THROW(barrier.wait(), BrokenBarrierError);
@@ -199,7 +233,8 @@ TYPED_TEST_P(BarrierSuite, StopRequestBreaksIt) {
 
 REGISTER_TYPED_TEST_SUITE_P(BarrierSuite, NeedsOneParty, PropertiesAreThoseOfTheRound, IndicesAreDistinctInEveryRound,
                             NoneLapsAnother, ActionRunsOnceARoundBeforeAllGoOn, ActionThatThrowsBreaksIt,
-                            TimeoutBreaksItForAll, DefaultTimeoutIsEachWaits, PollBreaksItUnlessItIsTheLast,
-                            AbortBreaksItUntilReset, ResetSendsTheWaitersAway, StopRequestBreaksIt);
+                            TimeoutBreaksItForAll, ATimeoutComesTooLateOnceAllAreThere, DefaultTimeoutIsEachWaits,
+                            PollBreaksItUnlessItIsTheLast, AbortBreaksItUntilReset, ResetSendsTheWaitersAway,
+                            StopRequestBreaksIt);
 
 }  // namespace plait::threading

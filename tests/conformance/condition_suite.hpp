@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <cstdint>
 #include <list>
 #include <mutex>
 #include <stdexcept>
@@ -42,7 +43,7 @@ class ConditionSuite : public testing::Test {
     // Each gave its permit with the lock held, which it gives up only by waiting.
     const std::scoped_lock held(condition_);
   }
-  void notify(std::size_t n) {
+  void notify(std::int64_t n) {
     const std::scoped_lock held(condition_);
     condition_.notify(n);
   }
@@ -191,7 +192,7 @@ TYPED_TEST_P(ConditionSuite, StopRequestEndsTheWait) {
 // Every notification counts, and every waiter: none is lost between giving the lock up and sleeping, nor when waiters
 // time out at the moment they are notified.
 TYPED_TEST_P(ConditionSuite, NotificationsAndTimeoutsAddUp) {
-  int waiting = 0, notified = 0, timed_out = 0, sent = 0;  // guarded by the condition
+  int waiting = 0, notified = 0, timed_out = 0, sent = 0;  // guarded by the condition; waiting: and not notified
   bool over = false;
   std::list<std::jthread> threads;
   for (int i = 0; i < 3; ++i) {
@@ -199,32 +200,68 @@ TYPED_TEST_P(ConditionSuite, NotificationsAndTimeoutsAddUp) {
       const std::scoped_lock held(this->condition_);
       while (!over) {
         ++waiting;
-        ++(this->condition_.wait(20us) ? notified : timed_out);
-        --waiting;
+        if (this->condition_.wait(20us)) {
+          ++notified;
+        } else {
+          ++timed_out;
+          --waiting;
+        }
       }
     });
   }
-  for (int round = 0; round < 3000; ++round) {
+  for (int round = 0, enough = 300; enough > 0; ++round) {
+    if (round % 2 == 0) {  // longer than they wait
+      for (const Deadline pause = 30us; !pause.expired();) std::this_thread::yield();
+    }
     const std::scoped_lock held(this->condition_);
     // Who has given up but does not hold the lock yet still counts as waiting, and is notified.
     if (waiting > 0) {
+      --waiting;
       this->condition_.notify();
       ++sent;
     }
+    if (notified > 300 && timed_out > 300) --enough;
   }
   {
     const std::scoped_lock held(this->condition_);
     over = true;
   }
   threads.clear();
-  EXPECT_LE(notified, sent);
-  EXPECT_GT(notified + timed_out, 0);
+  EXPECT_EQ(notified, sent);
+}
+
+// Who is notified after his time has come, but before he has the lock again, counts as notified.
+TYPED_TEST_P(ConditionSuite, ANotificationBeatsATimeoutThatIsNotReportedYet) {
+  typename TypeParam::Semaphore waits(0);
+  auto waiter = TypeParam::start(
+      [](auto& condition, auto& about_to_wait) {
+        const std::scoped_lock held(condition);
+        about_to_wait.release();
+        return condition.wait(20ms);
+      },
+      this->condition_, waits);
+  waits.acquire();
+  {
+    const std::scoped_lock held(this->condition_);  // it waits
+    for (const Deadline long_past = 60ms; !long_past.expired();) std::this_thread::yield();
+    this->condition_.notify();
+  }
+  EXPECT_TRUE(waiter.get());
+}
+
+TYPED_TEST_P(ConditionSuite, NotifyOfLessThanOneWakesNobody) {
+  this->start_waiters(1);
+  this->notify(-1);
+  this->expect_woken(0);
+  this->notify(1);
+  this->expect_woken(1);
 }
 
 REGISTER_TYPED_TEST_SUITE_P(ConditionSuite, UseWithoutTheLockThrows, AcquireAndReleaseAreTheLocks,
                             NotifyWithoutWaitersIsNotRemembered, NotifyWakesAsManyAsAskedFor, NotifyAllWakesAll,
                             TimeoutReturnsFalseWithTheLock, WaitGivesUpARecursiveLockWhollyAndTakesItBack,
                             AWaiterThatGaveUpIsNotNotified, WaitForReturnsTheLastValueOfThePredicate,
-                            WaitForWaitsUntilThePredicateHolds, StopRequestEndsTheWait, NotificationsAndTimeoutsAddUp);
+                            WaitForWaitsUntilThePredicateHolds, StopRequestEndsTheWait, NotificationsAndTimeoutsAddUp,
+                            ANotificationBeatsATimeoutThatIsNotReportedYet, NotifyOfLessThanOneWakesNobody);
 
 }  // namespace plait::threading

@@ -85,6 +85,8 @@ TYPED_TEST_P(LockSuite, TryingAFreeLockTakesIt) {
   this->lock_.release();
   EXPECT_TRUE(this->lock_.acquire({.timeout = 1h}));
   this->lock_.release();
+  EXPECT_TRUE(this->lock_.try_lock_until(std::chrono::system_clock::now() - 1h)) << "a point in the past is a poll";
+  this->lock_.release();
 }
 
 TYPED_TEST_P(LockSuite, TryingAHeldLockReturnsFalseAtOnce) {
@@ -94,6 +96,7 @@ TYPED_TEST_P(LockSuite, TryingAHeldLockReturnsFalseAtOnce) {
   EXPECT_FALSE(this->lock_.acquire({.blocking = false}));
   EXPECT_FALSE(this->lock_.acquire(0s));
   EXPECT_FALSE(this->lock_.acquire(Deadline::Clock::now() - 1h));
+  EXPECT_FALSE(this->lock_.acquire(std::chrono::system_clock::now() - 1h));
   EXPECT_FALSE(this->lock_.try_lock());
 }
 

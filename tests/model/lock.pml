@@ -3,11 +3,10 @@
 // threading::Lock over the parking lot (src/threading/lock.cpp, parking_lot.hpp, waiter.cpp): bits of the word, the line of
 // waiters, waking, timeouts and stops, the hand-over, and the last access of a release.
 //
-// Three threads take the lock ROUNDS times; one of them may give up at any moment. An owner may find that it is the last
-// (`alive` stands for the memory of the lock): after the release that frees the lock nobody but later owners may touch it.
+// Three threads take the lock ROUNDS times; one of them may give up at any moment.
 //
 // Invariants: one owner at a time; whoever waits is woken or gives up (no deadlock: an end state is that all have
-// ended); who gave up is not in the line; the lock is not touched after its release.
+// ended); who gave up is not in the line; the lock is not written after its release.
 //
 // Mutants: NO_RECHECK (a waiter joins the line without looking at the word under the line's lock), BIT_OUTSIDE (it sets
 // has_waiters before it locks the line), FORGETS_OTHERS (a release clears has_waiters though more wait), WAKE_UNLINKED (who
@@ -27,7 +26,6 @@ mtype = { waiting, asleep, stopped, woken };
 
 byte word = 0;          // of the lock
 byte owner = NOBODY;    // ghost
-byte users = 0;         // ghost: threads inside acquire or between acquire and the freeing of release
 bit line_locked = 0;    // of the parking lot: not of the lock
 
 chan line = [THREADS] of { byte };

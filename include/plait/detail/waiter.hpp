@@ -2,7 +2,7 @@
 #pragma once
 //
 // A thread that waits, and FIFO lists of such threads: what every blocking object of plait::threading and plait::queue
-// waits with. docs/design/threading.md has the protocol and its proof.
+// waits with. docs/design/synchronization.md has the protocol and its proof.
 
 #include <atomic>
 #include <cstddef>
@@ -76,6 +76,7 @@ class PLAIT_EXPORT WaiterList {
 
   [[nodiscard]] bool empty() const noexcept { return first_ == nullptr || is_inherited(); }
   void push_back(Waiter& waiter) noexcept;
+  void push_front(Waiter& waiter) noexcept;
   // The first, or null.
   Waiter* pop_front() noexcept { return first_ == nullptr ? nullptr : pop(); }
   void remove(Waiter& waiter) noexcept;

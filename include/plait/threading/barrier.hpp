@@ -17,9 +17,8 @@
 namespace plait::threading {
 
 // Reusable: when `parties` threads are in wait() all of them go on, and the next round begins; none can lap another.
-// What each did before wait() is seen by all after it. Thread-safe throughout. May be destroyed when no thread is in
-// wait(), and at once by one that has come back from the last. After fork() the child has to reset() it if threads
-// waited.
+// What each did before wait() is seen by all after it. Thread-safe throughout. May be destroyed when every wait() has
+// returned. After fork() the child has to reset() it if threads waited, and cannot use it if one was in its action.
 //
 //   plait::threading::Barrier barrier({.action = [] { say("all here"); }}, 2);
 //   barrier.wait();

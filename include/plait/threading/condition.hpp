@@ -6,6 +6,8 @@
 #include <chrono>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
+#include <limits>
 #include <type_traits>
 #include <utility>
 
@@ -34,13 +36,22 @@ struct LockOperations {
   void (*take_back)(void* lock, std::size_t depth);
 };
 
+template <class L>
+concept has_try_lock_until =
+    requires(L& lock, Deadline::Clock::time_point time) { lock.try_lock_until(time); } &&
+    // std::unique_lock has it in any case, but it compiles only if its mutex has it
+    (
+        !requires { typename L::mutex_type; } ||
+        requires(typename L::mutex_type& mutex, Deadline::Clock::time_point time) { mutex.try_lock_until(time); });
+
 // For locks that are not plait's.
 template <class L>
 struct ForeignLock {
   static void lock(void* lock) { static_cast<L*>(lock)->lock(); }
   static bool acquire(void* lock, const Until& until) {
     L& foreign = *static_cast<L*>(lock);
-    if constexpr (requires { foreign.try_lock_until(until.deadline().time()); }) {
+    if (until.is_never()) return foreign.lock(), true;
+    if constexpr (has_try_lock_until<L>) {
       if (!until.stop().stop_possible()) return foreign.try_lock_until(until.deadline().time());
     }
     if constexpr (requires { foreign.try_lock(); }) {
@@ -71,7 +82,7 @@ namespace plait::threading {
 // for no reason. A waiter that times out while it is notified counts as notified, so no notification is lost.
 //
 // With Lock, RLock and the own one, wait() and notify() without the lock throw; other locks cannot tell, there it is a
-// precondition. After fork() nobody waits in the child.
+// precondition, and taking it back must not throw. After fork() nobody waits in the child.
 //
 //   plait::threading::Condition cond;
 //   { std::scoped_lock held(cond);  cond.wait_for([&] { return !items.empty(); });  take(items); }
@@ -95,13 +106,16 @@ class PLAIT_EXPORT PLAIT_CAPABILITY("Condition") Condition {
   bool acquire() PLAIT_ACQUIRE() { return operations_->lock(lock_), true; }
   [[nodiscard]] bool acquire(const Until& until) PLAIT_TRY_ACQUIRE(true) { return operations_->acquire(lock_, until); }
   [[nodiscard]] bool acquire(const AcquireOptions& options) PLAIT_TRY_ACQUIRE(true);
-  [[nodiscard]] bool acquire(bool blocking) PLAIT_TRY_ACQUIRE(true) { return blocking ? acquire() : try_lock(); }
+  template <std::same_as<bool> Bool>
+  [[nodiscard]] bool acquire(Bool blocking) PLAIT_TRY_ACQUIRE(true) {
+    return blocking ? acquire() : try_lock();
+  }
   void release() PLAIT_RELEASE() { operations_->unlock(lock_); }
   void lock() PLAIT_ACQUIRE() { acquire(); }
   [[nodiscard]] bool try_lock() PLAIT_TRY_ACQUIRE(true) { return acquire(Until(std::chrono::seconds::zero())); }
   template <class Rep, class Period>
   [[nodiscard]] bool try_lock_for(std::chrono::duration<Rep, Period> timeout) PLAIT_TRY_ACQUIRE(true) {
-    return timeout > timeout.zero() ? acquire(Until(timeout)) : try_lock();
+    return timeout < timeout.zero() ? try_lock() : acquire(Until(timeout));
   }
   template <class Clock, class Duration>
   [[nodiscard]] bool try_lock_until(std::chrono::time_point<Clock, Duration> time) PLAIT_TRY_ACQUIRE(true) {
@@ -126,10 +140,10 @@ class PLAIT_EXPORT PLAIT_CAPABILITY("Condition") Condition {
     return value;
   }
 
-  // Wakes the n who have waited longest, or all; nobody waiting, nothing happens, now or later. They go on when the
-  // lock is given up. Throws RuntimeError: the lock is not held.
-  void notify(std::size_t n = 1);
-  void notify_all() { notify(static_cast<std::size_t>(-1)); }
+  // Wakes the n who have waited longest, or all; nobody waiting, or n < 1: nothing happens, now or later. They go on
+  // when the lock is given up. Throws RuntimeError: the lock is not held.
+  void notify(std::int64_t n = 1);
+  void notify_all() { notify(std::numeric_limits<std::int64_t>::max()); }
 
  private:
   void check_owned(const char* call) const;

@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <concepts>
 #include <cstdint>
 
 #include "plait/detail/export.hpp"
@@ -38,7 +39,8 @@ struct AcquireOptions {
 // too late is handed the lock at the next release, so none starves. Meets Lockable and TimedLockable.
 //
 // May be destroyed when no thread waits for it, also while held, and at once by a thread that acquired it after the
-// last release() began. After fork() the child finds it as it was: held, if any thread held it.
+// last release() began. After fork() the child finds it as it was: held, if any thread held it. Not for signal
+// handlers.
 //
 // With PLAIT_DEADLOCK=1 in the environment its order of acquisition is watched (docs/design/deadlock.md). Four bytes.
 //
@@ -49,21 +51,25 @@ struct AcquireOptions {
 //   { std::scoped_lock held(lock); ++balance; }
 class PLAIT_EXPORT PLAIT_CAPABILITY("Lock") Lock {
  public:
-  Lock() noexcept : word_(initial_word()) {}
-  explicit Lock(detail::Untraced) noexcept : word_(0) {}  // for plait's own
+  constexpr Lock() noexcept : word_(fresh) {}
+  constexpr explicit Lock(detail::Untraced) noexcept : word_(0) {}  // for plait's own
   Lock(const Lock&) = delete;
   Lock& operator=(const Lock&) = delete;
   ~Lock() {
-    if (word_.load(std::memory_order_relaxed) >= traced) forget();
+    if ((word_.load(std::memory_order_relaxed) & traced) != 0) forget();
   }
 
-  // Waits for ever; true. Throws DeadlockError: it would never return (only with PLAIT_DEADLOCK=1).
+  // Waits for ever; true. Throws DeadlockError, with PLAIT_DEADLOCK=1 only: as far as can be seen it would never
+  // return.
   bool acquire() PLAIT_ACQUIRE() { return take_free() || acquire_slow({}); }
   // False: it was not to be had in time, or a stop was requested. Throws ValueError: a timeout below zero, or one
   // together with blocking = false; and as acquire().
   [[nodiscard]] bool acquire(const Until& until) PLAIT_TRY_ACQUIRE(true);
   [[nodiscard]] bool acquire(const AcquireOptions& options) PLAIT_TRY_ACQUIRE(true);
-  [[nodiscard]] bool acquire(bool blocking) PLAIT_TRY_ACQUIRE(true) { return blocking ? acquire() : try_lock(); }
+  template <std::same_as<bool> Bool>
+  [[nodiscard]] bool acquire(Bool blocking) PLAIT_TRY_ACQUIRE(true) {
+    return blocking ? acquire() : try_lock();
+  }
 
   // Throws RuntimeError: it is not held; nothing changes.
   void release() PLAIT_RELEASE() {
@@ -78,7 +84,7 @@ class PLAIT_EXPORT PLAIT_CAPABILITY("Lock") Lock {
   [[nodiscard]] bool try_lock() noexcept PLAIT_TRY_ACQUIRE(true) { return take_free() || try_lock_slow(); }
   template <class Rep, class Period>
   [[nodiscard]] bool try_lock_for(std::chrono::duration<Rep, Period> timeout) PLAIT_TRY_ACQUIRE(true) {
-    return timeout > timeout.zero() ? acquire(Until(timeout)) : try_lock();
+    return timeout < timeout.zero() ? try_lock() : acquire(Until(timeout));
   }
   template <class Clock, class Duration>
   [[nodiscard]] bool try_lock_until(std::chrono::time_point<Clock, Duration> time) PLAIT_TRY_ACQUIRE(true) {
@@ -91,10 +97,11 @@ class PLAIT_EXPORT PLAIT_CAPABILITY("Lock") Lock {
   friend class RLock;
 
   // Bits of the word. A traced lock is never 0, so that its calls leave the fast path and those of others pay nothing.
-  static constexpr std::uint32_t is_locked = 1, has_waiters = 2, traced = 4;
+  // A fresh one has not been used yet: the first call, which leaves the fast path too, decides whether it is traced. So
+  // a static lock is there before any code runs.
+  static constexpr std::uint32_t is_locked = 1, has_waiters = 2, traced = 4, fresh = 8;
 
-  static std::uint32_t initial_word() noexcept;
-
+  bool is_traced() noexcept;
   // The fast ways. False also when it has waiters or is traced. The only thread of a process needs no locked
   // instruction; that it is, nobody but itself can change. acquire: pairs with the release of whoever had it before.
   bool take_free() noexcept { return replace(0, is_locked, std::memory_order_acquire); }

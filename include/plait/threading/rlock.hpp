@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 
@@ -16,7 +17,9 @@ namespace plait::threading {
 
 // Held by one thread at a time, as many times over as it likes; free again when that thread has released it as often.
 // Memory order, fairness and destruction are Lock's. Meets Lockable and TimedLockable. After fork() the child's only
-// thread owns what the forking thread owned.
+// thread owns what the forking thread owned. Owners are known by get_ident(), which the system gives to a new thread
+// when one has ended; so a thread must not end owning it. (clang's analysis warns of a second acquire: it knows no such
+// locks.)
 //
 //   plait::threading::RLock lock;
 //   std::scoped_lock outer(lock);
@@ -38,7 +41,10 @@ class PLAIT_EXPORT PLAIT_CAPABILITY("RLock") RLock {
   // As Lock's. The owner gets it at once, whatever the timeout. Throws ValueError as there, the owner too.
   [[nodiscard]] bool acquire(const Until& until) PLAIT_TRY_ACQUIRE(true);
   [[nodiscard]] bool acquire(const AcquireOptions& options) PLAIT_TRY_ACQUIRE(true);
-  [[nodiscard]] bool acquire(bool blocking) PLAIT_TRY_ACQUIRE(true) { return blocking ? acquire() : try_lock(); }
+  template <std::same_as<bool> Bool>
+  [[nodiscard]] bool acquire(Bool blocking) PLAIT_TRY_ACQUIRE(true) {
+    return blocking ? acquire() : try_lock();
+  }
 
   // Throws RuntimeError: this thread does not own it; nothing changes.
   void release() PLAIT_RELEASE() {
@@ -58,7 +64,7 @@ class PLAIT_EXPORT PLAIT_CAPABILITY("RLock") RLock {
   }
   template <class Rep, class Period>
   [[nodiscard]] bool try_lock_for(std::chrono::duration<Rep, Period> timeout) PLAIT_TRY_ACQUIRE(true) {
-    return timeout > timeout.zero() ? acquire(Until(timeout)) : try_lock();
+    return timeout < timeout.zero() ? try_lock() : acquire(Until(timeout));
   }
   template <class Clock, class Duration>
   [[nodiscard]] bool try_lock_until(std::chrono::time_point<Clock, Duration> time) PLAIT_TRY_ACQUIRE(true) {

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <concepts>
 #include <cstdint>
 
 #include "plait/detail/export.hpp"
@@ -36,7 +37,10 @@ class PLAIT_EXPORT Semaphore {
   // together with blocking = false.
   [[nodiscard]] bool acquire(const Until& until) { return try_lock() || acquire_slow(until); }
   [[nodiscard]] bool acquire(const AcquireOptions& options);
-  [[nodiscard]] bool acquire(bool blocking) { return blocking ? acquire() : try_lock(); }
+  template <std::same_as<bool> Bool>
+  [[nodiscard]] bool acquire(Bool blocking) {
+    return blocking ? acquire() : try_lock();
+  }
 
   // Gives back n permits, and wakes as many waiters. Throws ValueError, and nothing changes: n < 1, or more than 2^62,
   // or than a BoundedSemaphore had at first.

@@ -41,6 +41,8 @@ TEST(Deadline, NegativeIsRemembered) {
   EXPECT_TRUE(Deadline(std::chrono::duration<double>(-std::numeric_limits<double>::infinity())).is_negative());
   EXPECT_FALSE(Deadline(0s).is_negative());
   EXPECT_FALSE(Deadline(Clock::now() - 1h).is_negative());
+  EXPECT_FALSE(Deadline(Clock::time_point::min()).is_negative());
+  EXPECT_FALSE(Deadline(std::chrono::system_clock::now() - 1h).is_negative()) << "a time point is no timeout";
   EXPECT_FALSE(Deadline().is_negative());
 }
 
@@ -48,6 +50,14 @@ TEST(Deadline, TooLongIsNever) {
   EXPECT_TRUE(Deadline(std::chrono::hours::max()).is_never());
   EXPECT_TRUE(Deadline(std::chrono::nanoseconds::max()).is_never());
   EXPECT_TRUE(Deadline(std::chrono::duration<double>(std::numeric_limits<double>::infinity())).is_never());
+}
+
+TEST(Deadline, TimePointsBeyondTheClockAreNeverOrPast) {
+  using std::chrono::time_point;
+  EXPECT_TRUE(Deadline(time_point<Clock, std::chrono::hours>::max()).is_never());
+  EXPECT_TRUE(Deadline(time_point<Clock, std::chrono::seconds>::max()).is_never());
+  EXPECT_TRUE(Deadline(time_point<Clock, std::chrono::hours>::min()).expired());
+  EXPECT_TRUE(Deadline(time_point<std::chrono::system_clock, std::chrono::hours>::max()).is_never());
 }
 
 TEST(Deadline, NotANumberThrows) {

@@ -6,6 +6,7 @@
 
 #include <condition_variable>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -105,6 +106,24 @@ TEST(Condition, WorksOverWhatCanOnlyLockAndUnlock) {
   EXPECT_THROW((void)condition.acquire(1s), TypeError);
 }
 
+TEST(Condition, WorksOverAUniqueLock) {
+  std::mutex mutex;
+  std::unique_lock lock(mutex);
+  Condition condition(lock);
+  EXPECT_FALSE(condition.wait(1ms));
+  EXPECT_TRUE(lock.owns_lock());
+}
+
+// std::unique_lock knows that it is not locked, and says so.
+TEST(Condition, AForeignLockThatRefusesToBeReleasedLeavesNoWaiterBehind) {
+  std::mutex mutex;
+  std::unique_lock lock(mutex, std::defer_lock);
+  Condition condition(lock);
+  EXPECT_THROW(condition.wait(), std::system_error);
+  lock.lock();
+  condition.notify_all();
+}
+
 TEST(Condition, AcquiresAForeignLockAsFarAsThatCan) {
 #if defined(__SANITIZE_THREAD__)
   GTEST_SKIP() << "ThreadSanitizer does not know of std::timed_mutex's try_lock_until";
@@ -119,6 +138,10 @@ TEST(Condition, AcquiresAForeignLockAsFarAsThatCan) {
   EXPECT_THROW((void)over_timed.acquire(source.get_token()), TypeError);
   std::mutex plain;
   Condition over_plain(plain);
+  EXPECT_TRUE(over_plain.acquire({.blocking = true}));
+  over_plain.release();
+  EXPECT_TRUE(over_plain.acquire(Until()));
+  over_plain.release();
   EXPECT_TRUE(over_plain.acquire(0s));
   over_plain.release();
   EXPECT_THROW((void)over_plain.acquire(1h), TypeError);

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <mutex>
 #include <random>
@@ -23,6 +24,42 @@ using namespace std::chrono_literals;
 
 static_assert(sizeof(Lock) == 4);
 static_assert(!std::is_copy_constructible_v<Lock> && !std::is_move_constructible_v<Lock>);
+
+constinit Lock static_lock;
+constinit RLock static_rlock;
+
+TEST(Lock, IsThereBeforeAnyCodeRuns) {
+  const std::scoped_lock held(static_lock, static_rlock);
+  EXPECT_TRUE(static_lock.locked());
+}
+
+// Takes the lock back at once after every release, so that a waiter that is woken always comes too late; until the lock
+// is handed over. Without that, the waiter would have to come in the few nanoseconds between.
+template <class L>
+bool hands_over(L& lock) {
+  lock.lock();
+  std::atomic<bool> got{false};
+  std::jthread waiter([&] {
+    lock.lock();
+    got = true;
+    lock.unlock();
+  });
+  for (int round = 0; round < 200; ++round) {
+    for (const Deadline it_waits_again = 500us; !it_waits_again.expired();) std::this_thread::yield();
+    lock.unlock();
+    if (!lock.try_lock()) return true;
+  }
+  lock.unlock();
+  return got;
+}
+TEST(Lock, IsHandedToAWaiterThatCameTooLate) {
+  Lock lock;
+  EXPECT_TRUE(hands_over(lock));
+}
+TEST(Semaphore, IsHandedToAWaiterThatCameTooLate) {
+  Semaphore semaphore;
+  EXPECT_TRUE(hands_over(semaphore));
+}
 
 TEST(Lock, TryLockForOfNoTimeTriesOnce) {
   Lock lock;
