@@ -426,14 +426,14 @@ std::string Process::repr() const {
   const std::string type = wire::demangle(typeid(*this).name());
   Lock lock = lock_registry();
   const char* status = "initial";
-  std::optional<pid_t> pid = state.pid;
+  pid_t pid = state.pid.value_or(0);  // 0: not to be shown
   std::optional<int> code;
   if (state.is_own() && is_current(state)) {
     status = "started";
     pid = os::getpid();
   } else if (state.phase == Phase::closed) {
     status = "closed";
-    pid.reset();
+    pid = 0;
   } else if (!state.is_own()) {
     status = "unknown";
   } else if (state.phase == Phase::started) {
@@ -442,7 +442,7 @@ std::string Process::repr() const {
     status = state.ended ? "stopped" : "started";
   }
   std::string text = '<' + std::string(short_class_name(type)) + " name='" + state.identity.name + '\'';
-  if (pid) text += " pid=" + std::to_string(*pid);
+  if (pid != 0) text += " pid=" + std::to_string(pid);
   text += " parent=" + (state.maker ? std::to_string(*state.maker) : "None") + ' ' + status;
   if (code) text += " exitcode=" + describe_exit_code(*code);
   if (state.identity.daemon) text += " daemon";
