@@ -35,7 +35,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-
 bool is_listed(const Thread& thread) { return std::ranges::count(enumerate(), thread) == 1; }
 
 template <class Call>
