@@ -112,7 +112,8 @@ bool is_plumbing(const std::string& function) {
        {"plait::wire::Runner<", "plait::wire::call_traced", "plait::wire::run_call(", "plait::detail::run_chunk<",
         "plait::detail::ThreadCall<", "plait::detail::ThreadState::", "plait::threading::Thread::run()",
         "plait::detail::ShippableTarget<", "plait::detail::ForkedTarget<", "plait::multiprocessing::Process::run()",
-        "plait::detail::fresh_main", "plait::detail::forked_main", "std::__apply_impl", "std::apply<", "std::__invoke", "std::invoke"}) {
+        "plait::detail::fresh_main", "plait::detail::forked_main", "std::__apply_impl", "std::apply<", "std::__invoke",
+        "std::invoke"}) {
     if (function.find(part) != std::string::npos) return true;
   }
   return false;
