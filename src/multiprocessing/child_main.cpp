@@ -30,7 +30,7 @@ std::shared_ptr<ProcessState> become(const Birth& birth) {
   auto self = std::make_shared<ProcessState>(birth.self, birth.parent_pid);
   ProcessRegistry& registry = ProcessRegistry::get();
   const std::scoped_lock lock(registry.mutex);
-  registry.become(self, ProcessAccess::parent(birth.parent_name, birth.parent_pid, process::hosts_lifeline()));
+  registry.become(self, ProcessAccess::parent(birth.parent_name, birth.parent_pid, process::origin()->lifeline));
   return self;
 }
 

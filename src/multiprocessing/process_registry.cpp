@@ -54,8 +54,22 @@ void ProcessRegistry::after_fork_in_child() noexcept {
   registry.mutex.unlock();
 }
 
+// A child that is no Process's: a worker of a pool.
+void ProcessRegistry::become_worker(const process::Origin& origin) {
+  ProcessIdentity identity = current_ != nullptr ? current_->identity : first_identity();
+  parent = ProcessAccess::parent(std::move(identity.name), origin.host, origin.lifeline);
+  identity.name = "Worker-" + std::to_string(origin.owner);
+  identity.numbers = {origin.owner};
+  identity.daemon = false;
+  current_ = std::make_shared<ProcessState>(std::move(identity), origin.host);
+  next_number = 1;
+}
+
 std::shared_ptr<ProcessState> ProcessRegistry::current_shared() {
-  if (current_ == nullptr) {
+  const process::Origin* const origin = process::origin();
+  if (origin != nullptr && (current_ == nullptr || current_->generation() < origin->generation)) {
+    become_worker(*origin);
+  } else if (current_ == nullptr) {
     current_ = std::make_shared<ProcessState>(first_identity(), std::nullopt);
   } else if (!current_->is_own()) {
     current_ = std::make_shared<ProcessState>(current_->identity, current_->maker);

@@ -47,6 +47,7 @@ struct ProcessRegistry {
  private:
   ProcessRegistry() = default;
   static void after_fork_in_child() noexcept;
+  void become_worker(const process::Origin& origin);
 
   std::shared_ptr<ProcessState> current_;
   std::vector<std::shared_ptr<ProcessState>> parents_children_;  // kept reachable, never looked at again

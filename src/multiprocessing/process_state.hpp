@@ -70,6 +70,7 @@ class ProcessState final : public process::ExitListener, public std::enable_shar
   // identity.
   [[nodiscard]] bool is_own() const noexcept { return generation_ == os::fork_generation(); }
 
+  [[nodiscard]] std::uint64_t generation() const noexcept { return generation_; }
   const std::optional<pid_t> maker;  // whose object it was
 
   // All that follows is guarded by the registry's mutex.

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <exception>
 
+#include "os/fork_generation.hpp"
 #include "os/lifeline.hpp"
 #include "os/output.hpp"
 #include "os/process.hpp"
@@ -18,7 +19,7 @@ namespace plait::process {
 namespace {
 
 constinit bool is_child = false;
-constinit int line_to_host = -1;
+constinit Origin this_origin;
 
 // exit() in a child ends the child. What the program had registered before (atexit, destructors of static objects,
 // which may join threads that are not here) belongs to the program, so this runs before it, and nothing after.
@@ -31,7 +32,7 @@ void leave(int code, void*) noexcept {
 
 bool in_child() noexcept { return is_child; }
 
-int hosts_lifeline() noexcept { return line_to_host; }
+const Origin* origin() noexcept { return is_child ? &this_origin : nullptr; }
 
 void forget_signals() noexcept {
   os::reset_signal_dispositions();
@@ -52,7 +53,7 @@ void live(Birth birth, std::uint32_t owner) noexcept {
   is_child = true;
   try {
     const os::FileDescriptor held = os::hold_on_to(birth.lifeline.get());
-    line_to_host = held.get();
+    this_origin = {birth.host, held.get(), owner, os::fork_generation()};
     birth.lifeline.reset();
     if (!os::read_byte(birth.permit.get())) os::exit_now(0);
     birth.permit.reset();

@@ -3,6 +3,8 @@
 //
 // The life of a child of the family, from its first instruction to _exit, whatever way it was started.
 
+#include <sys/types.h>
+
 #include <cstdint>
 
 #include "os/file_descriptor.hpp"
@@ -14,6 +16,7 @@ namespace plait::process {
 struct Birth {
   os::FileDescriptor lifeline;  // reading end: the host's life
   os::FileDescriptor permit;    // reading end: one byte says that the host knows of this child; without it, no life
+  pid_t host = 0;
   EntryFunction run = nullptr;
   std::uint64_t argument = 0;
 };

@@ -9,6 +9,7 @@
 
 #include "os/epoll.hpp"
 #include "os/fork_generation.hpp"
+#include "os/native_thread.hpp"
 #include "os/output.hpp"
 #include "os/pidfd.hpp"
 #include "os/process.hpp"
@@ -88,6 +89,7 @@ void Family::start_by_fork(const std::shared_ptr<ChildProcess>& child, Entry ent
   os::Pipe permit = os::make_pipe();
   os::FileDescriptor lifeline = os::duplicate(lifeline_.reader.get());  // the child loses all that is the family's
   os::flush_output();
+  const pid_t host = os::process_id();
   pid_t pid = 0;
   {
     const os::BlockAllSignals blocked;  // the host's handlers are not to run in the child
@@ -101,7 +103,7 @@ void Family::start_by_fork(const std::shared_ptr<ChildProcess>& child, Entry ent
       } catch (const std::exception&) {
         report_failure("a child process has no standard input");
       }
-      live({std::move(lifeline), std::move(permit.reader), entry.run, entry.argument}, owner);
+      live({std::move(lifeline), std::move(permit.reader), host, entry.run, entry.argument}, owner);
     }
   }
   try {
@@ -127,8 +129,12 @@ void Family::start_by_server(const std::shared_ptr<ChildProcess>& child, Command
     entry_ = locate(entry.run);
     entry_function_ = entry.run;
   }
-  const Request request{
-      .command = command, .owner = owner, .id = child->id(), .argument = entry.argument, .offset = entry_.offset};
+  const Request request{.command = command,
+                        .owner = owner,
+                        .id = child->id(),
+                        .argument = entry.argument,
+                        .offset = entry_.offset,
+                        .host = os::process_id()};
   for (int attempt = 0; attempt < 2; ++attempt) {
     if (server_ == nullptr) make_server(lock);
     const std::shared_ptr<ForkServer> server = server_;

@@ -68,7 +68,7 @@ os::FileDescriptor inherit(int fd) noexcept {
   }
   Birth birth;
   EntryPoint entry;
-  orders >> permit >> birth.argument >> entry.offset;
+  orders >> permit >> birth.host >> birth.argument >> entry.offset;
   orders.ignore();
   std::getline(orders, entry.module);
   birth.lifeline = inherit(lifeline);
@@ -114,8 +114,8 @@ void obey_orders() noexcept {
 
 std::unique_ptr<os::FreshImage> prepare_worker(const WorkerOrders& orders) {
   std::ostringstream text;
-  text << "worker " << orders.lifeline << ' ' << orders.owner << ' ' << orders.permit << ' ' << orders.argument << ' '
-       << orders.entry.offset << ' ' << orders.entry.module;
+  text << "worker " << orders.lifeline << ' ' << orders.owner << ' ' << orders.permit << ' ' << orders.host << ' '
+       << orders.argument << ' ' << orders.entry.offset << ' ' << orders.entry.module;
   return prepare({orders.lifeline, orders.permit}, text.str());
 }
 

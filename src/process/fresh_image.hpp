@@ -4,6 +4,8 @@
 // Children that are the program started anew (spawn, and a fork server that has to be replaced). What they are to do
 // stands in the environment variable PLAIT_CHILD, which plait::init reads, removes and obeys.
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -27,6 +29,7 @@ struct WorkerOrders {
   int lifeline;
   int permit;
   std::uint32_t owner;
+  pid_t host;
   std::uint64_t argument;
   EntryPoint entry;
 };

@@ -86,7 +86,14 @@ class Watching {
 // True in a child of the family.
 [[nodiscard]] bool in_child() noexcept;
 
-// In a child of the family: a descriptor that shows a hang-up once its host has died. Else -1.
-[[nodiscard]] int hosts_lifeline() noexcept;
+// What a child of the family knows of its beginning.
+struct Origin {
+  pid_t host = 0;                // the process that started it
+  int lifeline = -1;             // shows a hang-up once that has died
+  std::uint32_t owner = 0;       // its number for the shared heap
+  std::uint64_t generation = 0;  // the fork generation in which it began; what is of an earlier one was its maker's
+};
+// nullptr in a process that is none.
+[[nodiscard]] const Origin* origin() noexcept;
 
 }  // namespace plait::process

@@ -29,6 +29,8 @@ struct Request {
   std::uint64_t id = 0;  // of the child; never used twice
   std::uint64_t argument = 0;
   std::uint64_t offset = 0;  // of the entry in its module
+  std::int32_t host = 0;     // pid of who asks
+  std::int32_t reserved = 0;
 };
 
 struct Reply {

@@ -104,13 +104,15 @@ class ServerLoop {
     permit.writer.reset();
     drop_descriptors();
     os::set_thread_name(program_name_.c_str());
-    live({std::move(ends_.lifeline), std::move(permit.reader), entry_function_, request.argument}, request.owner);
+    live({std::move(ends_.lifeline), std::move(permit.reader), request.host, entry_function_, request.argument},
+         request.owner);
   }
 
   pid_t start_spawned(const Request& request, const EntryPoint& entry, const os::Pipe& permit) {
     const auto image = prepare_worker({.lifeline = ends_.lifeline.get(),
                                        .permit = permit.reader.get(),
                                        .owner = request.owner,
+                                       .host = request.host,
                                        .argument = request.argument,
                                        .entry = entry});
     pid_t pid = 0;

@@ -275,8 +275,8 @@ class PLAIT_EXPORT ParentProcess {
   int lifeline_;
 };
 
-// This process: the one of that name that was started, or, in the first process of the program, "MainProcess". After
-// os::fork() it is, as in Python, a process of the same name.
+// This process: the one of that name that was started, or, in the first process of the program, "MainProcess"; a worker
+// of a pool is Worker-N. After os::fork() it is, as in Python, a process of the same name.
 [[nodiscard]] PLAIT_EXPORT Process current_process();
 
 // The process that started this one; nullopt in the first process of the program.

@@ -20,6 +20,7 @@
 #include "child.hpp"
 #include "os/file_descriptor.hpp"
 #include "plait/errors.hpp"
+#include "plait/futures.hpp"
 #include "plait/threading.hpp"
 
 namespace plait::multiprocessing {
@@ -113,6 +114,24 @@ TEST_P(ProcessChild, ParentIsStillThereWhenTheWaitForItTimesOut) {
               std::exit(parent_process()->is_alive() ? 3 : 4);
             }),
             3);
+}
+
+std::string introduce_worker() { return current_process().name() + " of " + std::to_string(parent_process()->pid()); }
+
+std::string introduce_inner_worker(std::string method) {
+  return futures::ProcessPoolExecutor({.max_workers = 1, .mp_context = get_context(method)})
+      .submit(introduce_worker)
+      .result();
+}
+
+TEST_P(ProcessChild, WorkersOfPoolsAreChildrenToo) {
+  futures::ProcessPoolExecutor pool({.max_workers = 1, .mp_context = context()});
+  const auto of_here = testing::MatchesRegex("Worker-[0-9]+ of " + std::to_string(os::getpid()));
+  EXPECT_THAT(pool.submit(introduce_worker).result(), of_here);
+  const pid_t worker = pool.submit([] { return os::getpid(); }).result();
+  EXPECT_THAT(pool.submit(introduce_inner_worker, GetParam()).result(),
+              testing::MatchesRegex("Worker-[0-9]+ of " + std::to_string(worker)));
+  EXPECT_EQ(current_process().name(), "MainProcess");
 }
 
 TEST_P(ProcessChild, HasItsMakersWorkingDirectory) {
