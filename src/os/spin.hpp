@@ -19,6 +19,10 @@ inline void cpu_relax() noexcept {
 #endif
 }
 
+// Whether this process has but one processor to run on, so that looking for what another thread does is in vain; as far
+// as can be told without memory.
+[[nodiscard]] bool has_one_processor() noexcept;
+
 // How long its owner may spin. Grows while spinning finds what it waits for, shrinks while it does not, so that a wait
 // that never pays costs `least`. Not thread-safe.
 class SpinBudget {

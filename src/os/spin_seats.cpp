@@ -5,6 +5,9 @@
 
 #include <new>
 
+#include "os/spin.hpp"
+#include "plait/os.hpp"
+
 namespace plait::os {
 namespace {
 
@@ -14,6 +17,23 @@ constinit SpinSeats seats_of_waiters;
 [[maybe_unused]] const int registered = pthread_atfork(nullptr, nullptr, [] { new (&seats_of_waiters) SpinSeats; });
 
 }  // namespace
+
+int SpinSeats::count() noexcept {
+  try {
+    return process_cpu_count() - 1;
+  } catch (...) {
+    return 1;
+  }
+}
+
+bool has_one_processor() noexcept {
+  constexpr int not_counted = -1;
+  static constinit std::atomic<int> others{not_counted};
+  // relaxed throughout: a number that does not change
+  if (others.load(std::memory_order_relaxed) == not_counted)
+    others.store(SpinSeats::count(), std::memory_order_relaxed);
+  return others.load(std::memory_order_relaxed) == 0;
+}
 
 SpinSeats& SpinSeats::of_waiters() noexcept { return seats_of_waiters; }
 

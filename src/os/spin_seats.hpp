@@ -6,8 +6,6 @@
 
 #include <atomic>
 
-#include "plait/os.hpp"
-
 namespace plait::os {
 
 class SpinSeats {
@@ -29,6 +27,9 @@ class SpinSeats {
     SpinSeats* seats_;
   };
 
+  // How many there are: one less than processors. (If memory to find that out is exhausted: one.)
+  static int count() noexcept;
+
   // Those of the threads of this process that wait for each other. After a fork the child has them all.
   static SpinSeats& of_waiters() noexcept;
 
@@ -38,8 +39,7 @@ class SpinSeats {
   // relaxed throughout: a counter that orders nothing
   bool try_take() noexcept {
     int seats = free_.load(std::memory_order_relaxed);
-    if (seats == not_counted &&
-        free_.compare_exchange_strong(seats, process_cpu_count() - 1, std::memory_order_relaxed)) {
+    if (seats == not_counted && free_.compare_exchange_strong(seats, count(), std::memory_order_relaxed)) {
       seats = free_.load(std::memory_order_relaxed);
     }
     while (seats > 0) {

@@ -4,21 +4,20 @@
 // Trying for a moment before sleeping: most critical sections are far shorter than a sleep.
 
 #include "os/spin.hpp"
-#include "plait/os.hpp"
 
 namespace plait::threading {
 
 // Calls `take` until it says true, or some µs have passed. Looks ever more seldom, which leaves the line of memory to
-// the owner: who takes and releases in a loop is not slowed down, and is overtaken at last.
+// the owner: who takes and releases in a loop is not slowed down, and is overtaken at last. Not on a single processor.
 template <class Take>
-bool take_backing_off(Take take) {
+bool take_backing_off(Take take) noexcept {
   constexpr int longest_pause = 256;
-  static const bool alone = os::process_cpu_count() == 1;
-  for (int pauses = 4; pauses <= longest_pause && !alone; pauses *= 2) {
-    if (take()) return true;
+  if (take()) return true;
+  for (int pauses = 4; pauses <= longest_pause && !os::has_one_processor(); pauses *= 2) {
     for (int pause = 0; pause < pauses; ++pause) os::cpu_relax();
+    if (take()) return true;
   }
-  return take();
+  return false;
 }
 
 }  // namespace plait::threading

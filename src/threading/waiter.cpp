@@ -38,7 +38,7 @@ bool Waiter::spin() noexcept {
   return false;
 }
 
-bool Waiter::wait(const Until& until) noexcept {
+bool Waiter::wait(const Until& until, bool has_spun) noexcept {
   using Clock = Deadline::Clock;
   // Ends before the waiter does, and waits for a call that is under way; called here if the stop came before.
   const auto on_stop = [this] { stop(); };
@@ -47,10 +47,10 @@ bool Waiter::wait(const Until& until) noexcept {
 
   const Deadline deadline = until.deadline();
   const auto begin = Clock::now();
-  const bool has_time = deadline.is_never() || deadline.time() > begin + os::SpinBudget::most;
+  const bool spins = !has_spun && (deadline.is_never() || deadline.time() > begin + os::SpinBudget::most);
   std::uint32_t seen = waiting;
   // acquire on failure: pairs with the exchange in wake()
-  if ((has_time && spin()) ||
+  if ((spins && spin()) ||
       !word_.compare_exchange_strong(seen, asleep, std::memory_order_acquire, std::memory_order_acquire)) {
     return word_.load(std::memory_order_acquire) == woken;
   }
@@ -58,7 +58,7 @@ bool Waiter::wait(const Until& until) noexcept {
   while (os::futex_wait(word_, asleep, end, os::Scope::private_)) {
     if (word_.load(std::memory_order_acquire) != asleep) break;
   }
-  if (has_time) spin_budget.woke_after(Clock::now() - begin);
+  if (spins) spin_budget.woke_after(Clock::now() - begin);
   return word_.load(std::memory_order_acquire) == woken;
 }
 

@@ -22,10 +22,10 @@ class PLAIT_EXPORT Waiter {
   Waiter& operator=(const Waiter&) = delete;
   ~Waiter() = default;
 
-  // Spins for a moment, then sleeps, until woken (true) or until the time has come or a stop is requested (false).
-  // After false the caller takes the lock again: if the waiter is still linked it removes it; if not, it has been
-  // taken, and the caller calls await_wake(), after which it counts as woken.
-  [[nodiscard]] bool wait(const Until& until) noexcept;
+  // Spins for a moment, unless the caller has done so, then sleeps, until woken (true) or until the time has come or a
+  // stop is requested (false). After false the caller takes the lock again: if the waiter is still linked it removes
+  // it; if not, it has been taken, and the caller calls await_wake(), after which it counts as woken.
+  [[nodiscard]] bool wait(const Until& until, bool has_spun = false) noexcept;
   void await_wake() noexcept;
 
   // By whom has taken it from its list, once. What was written before is seen by the woken thread. Its object may be

@@ -9,8 +9,8 @@
 namespace plait::pool {
 namespace {
 
-TEST(SpinSeats, EachWorkerGetsASeatOfItsOwnWhileThereAreAny) {
-  SpinSeats seats(2);
+TEST(WorkerSeats, EachWorkerGetsASeatOfItsOwnWhileThereAreAny) {
+  WorkerSeats seats(2);
   const auto first = seats.take(11);
   const auto second = seats.take(12);
   ASSERT_TRUE(first && second);
@@ -19,8 +19,8 @@ TEST(SpinSeats, EachWorkerGetsASeatOfItsOwnWhileThereAreAny) {
   EXPECT_TRUE(seats.holds(*second, 12));
 }
 
-TEST(SpinSeats, WhoComesLaterTakesTheSeatOfAnother) {
-  SpinSeats seats(1);
+TEST(WorkerSeats, WhoComesLaterTakesTheSeatOfAnother) {
+  WorkerSeats seats(1);
   const auto seat = seats.take(11);
   ASSERT_TRUE(seat);
   ASSERT_EQ(seats.take(12), seat);
@@ -28,8 +28,8 @@ TEST(SpinSeats, WhoComesLaterTakesTheSeatOfAnother) {
   EXPECT_TRUE(seats.holds(*seat, 12));
 }
 
-TEST(SpinSeats, WhoHasLostItsSeatLeavesThatOfAnotherAlone) {
-  SpinSeats seats(1);
+TEST(WorkerSeats, WhoHasLostItsSeatLeavesThatOfAnotherAlone) {
+  WorkerSeats seats(1);
   ASSERT_TRUE(seats.take(11));
   const auto seat = seats.take(12);
   ASSERT_TRUE(seat);
@@ -37,29 +37,29 @@ TEST(SpinSeats, WhoHasLostItsSeatLeavesThatOfAnotherAlone) {
   EXPECT_TRUE(seats.holds(*seat, 12));
 }
 
-TEST(SpinSeats, ASeatThatWasLeftIsHeldByNobody) {
-  SpinSeats seats(1);
+TEST(WorkerSeats, ASeatThatWasLeftIsHeldByNobody) {
+  WorkerSeats seats(1);
   const auto seat = seats.take(11);
   ASSERT_TRUE(seat);
   seats.leave(11);
   EXPECT_TRUE(seats.holds(*seat, 0));
 }
 
-TEST(SpinSeats, WithoutSeatsNobodySpins) {
-  SpinSeats seats(0);
+TEST(WorkerSeats, WithoutSeatsNobodySpins) {
+  WorkerSeats seats(0);
   EXPECT_FALSE(seats.take(11));
 }
 
-TEST(SpinSeats, MoreProcessorsThanSeatsAreBounded) {
-  SpinSeats seats(1'000);
+TEST(WorkerSeats, MoreProcessorsThanSeatsAreBounded) {
+  WorkerSeats seats(1'000);
   std::set<std::uint32_t> taken;
-  for (std::uint32_t worker = 1; worker <= 10 * SpinSeats::max_seats; ++worker) {
+  for (std::uint32_t worker = 1; worker <= 10 * WorkerSeats::max_seats; ++worker) {
     const auto seat = seats.take(worker);
     ASSERT_TRUE(seat);
     EXPECT_TRUE(seats.holds(*seat, worker));
     taken.insert(*seat);
   }
-  EXPECT_EQ(taken.size(), SpinSeats::max_seats);
+  EXPECT_EQ(taken.size(), WorkerSeats::max_seats);
 }
 
 }  // namespace
