@@ -39,6 +39,19 @@ QueueCore::QueueCore(std::int64_t maxsize, std::size_t size) noexcept : puts_(si
   known_room_ = bound_;
 }
 
+QueueCore::QueueCore(Untraced untraced) noexcept
+    : put_lock_(untraced), known_room_(unlimited), bound_(unlimited), take_lock_(untraced), maxsize_(0) {}
+
+void QueueCore::lock_both() {
+  take_lock_.acquire();
+  try {
+    put_lock_.acquire();
+  } catch (...) {
+    take_lock_.release();
+    throw;
+  }
+}
+
 // ---- waiting
 
 // Given the lock `held`, gives it up and waits until taken from the list, or until the time has come or a stop is
@@ -67,6 +80,16 @@ void QueueCore::sleep(WaiterList& list, std::atomic<bool>& flag, const Until& un
     }
   }
   waiter.await_wake();
+}
+
+// After a wait. Who may not have the lock, for that would be a deadlock, may have been woken.
+void QueueCore::lock_again(threading::Lock& lock, WaiterList& list, std::atomic<bool>& flag) {
+  try {
+    lock.acquire();
+  } catch (...) {
+    pass_on(list, flag);
+    throw;
+  }
 }
 
 // With the put lock.
@@ -100,13 +123,18 @@ QueueOutcome QueueCore::await_room(const Until* limit) {
       put_lock_.release();
       spin(until, [&] { return size_unlocked() <= enough || shut_down_.load(std::memory_order_relaxed); });
     }
-    put_lock_.acquire();
+    lock_again(put_lock_, putters_, putters_wait_);
   }
 }
 
 // With the take lock. The put lock makes sure that whoever put what is seen has left the queue.
-QueueOutcome QueueCore::look_for_item(bool two_ended) noexcept {
-  if (two_ended) put_lock_.acquire();
+QueueOutcome QueueCore::look_for_item(bool two_ended) {
+  try {
+    if (two_ended) put_lock_.acquire();
+  } catch (...) {
+    did_not_take();
+    throw;
+  }
   known_puts_ = puts_.load(std::memory_order_relaxed);
   const bool shut_down = shut_down_.load(std::memory_order_relaxed);
   if (two_ended) put_lock_.release();
@@ -134,7 +162,7 @@ QueueOutcome QueueCore::await_item(const Until* limit, bool two_ended) {
       lock.release();
       spin(until, [&] { return size_unlocked() != 0 || shut_down_.load(std::memory_order_relaxed); });
     }
-    lock.acquire();
+    lock_again(lock, takers_, takers_wait_);
   }
 }
 
@@ -149,6 +177,12 @@ void QueueCore::let_go(WaiterList& list, std::atomic<bool>& flag, WakeChain& cha
 void QueueCore::let_all_go(WaiterList& list, std::atomic<bool>& flag, WakeChain& chain) noexcept {
   while (Waiter* const waiter = list.pop_front()) chain.add(waiter);
   flag.store(false, std::memory_order_relaxed);
+}
+
+void QueueCore::pass_on(WaiterList& list, std::atomic<bool>& flag) noexcept {
+  WakeChain woken;
+  const std::scoped_lock guard(wait_lock_);
+  let_go(list, flag, woken);
 }
 
 // In these the chain comes first, so that it wakes last, when the lock has been given up.
@@ -191,13 +225,14 @@ void QueueCore::did_not_take() noexcept {
 }
 
 void QueueCore::untake() noexcept {
-  takes_.store(takes_.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
+  takes_.store(takes_.load(std::memory_order_relaxed) - 1, std::memory_order_release);  // pairs with size()
   did_not_take();
 }
 
 void QueueCore::settle(std::size_t size, Count puts) noexcept {
-  puts_.store(puts, std::memory_order_relaxed);
-  takes_.store(puts - size, std::memory_order_relaxed);
+  // release: pairs with size()
+  puts_.store(puts, std::memory_order_release);
+  takes_.store(puts - size, std::memory_order_release);
   const bool wakes_taker = size != 0 && takers_wait_.load(std::memory_order_relaxed);
   const bool wakes_putter = size < bound_ && putters_wait_.load(std::memory_order_relaxed);
   if (!wakes_taker && !wakes_putter) return put_lock_.release();
@@ -214,6 +249,7 @@ void QueueCore::settle(std::size_t size, Count puts) noexcept {
 
 std::size_t QueueCore::size() const noexcept {
   for (;;) {
+    // acquire: pairs with the stores of takes_, all of which come after those puts that they count were seen
     const Count takes = takes_.load(std::memory_order_acquire);
     const Count puts = puts_.load(std::memory_order_acquire);
     if (takes == takes_.load(std::memory_order_relaxed)) return puts - takes;
@@ -238,7 +274,7 @@ void QueueCore::shut_down_and_unlock(std::size_t dropped, bool two_ended) noexce
   shut_down_.store(true, std::memory_order_release);
   bound_ = known_room_ = 0;
   if (dropped != 0) {
-    takes_.store(takes_.load(std::memory_order_relaxed) + dropped, std::memory_order_relaxed);
+    takes_.store(takes_.load(std::memory_order_relaxed) + dropped, std::memory_order_release);  // pairs with size()
     known_puts_ = takes_.load(std::memory_order_relaxed);
   }
   tasks_lock_.acquire();
@@ -295,12 +331,16 @@ std::size_t QueueCore::unfinished_tasks() const {
   return puts_.load(std::memory_order_acquire) - done_;
 }
 
-void QueueCore::refuse_timeout_of_put() const {
+// Who is told of the shutdown may destroy the queue, so shutdown() must have given up the put lock.
+
+void QueueCore::refuse_timeout_of_put() {
+  const threading::With held(put_lock_);
   if (is_shut_down()) throw queue::ShutDown();
   throw ValueError("put: a timeout must not be less than zero");
 }
 
-void QueueCore::refuse_timeout_of_get() const {
+void QueueCore::refuse_timeout_of_get() {
+  const threading::With held(put_lock_);
   if (is_shut_down() && size() == 0) throw queue::ShutDown();
   throw ValueError("get: a timeout must not be less than zero");
 }

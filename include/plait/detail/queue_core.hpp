@@ -22,8 +22,8 @@ enum class QueueOutcome : std::uint8_t { ready, over, shut_down };
 
 // Who puts holds the put lock, who takes the take lock. Where the items have two ends, as in a FIFO, these are two
 // locks, and the two sides meet only when the takers have used up what they know of, or the putters the room they know
-// of
-// (`two_ended` is true). Else both are the put lock. Order of locks: take, put, tasks, wait.
+// of (`two_ended` is true). Else both are the put lock. Order of locks: take, put, tasks, wait. With PLAIT_DEADLOCK=1
+// what acquires the put or the take lock may throw DeadlockError, and then holds neither.
 //
 // A call is: lock_for_put() or lock_for_take(); if that says `ready`, put or take one item; then did_put() or took()
 // or, if the item threw, did_not_put() or did_not_take(), which give the lock up. These touch nothing of the queue
@@ -32,6 +32,9 @@ class PLAIT_EXPORT QueueCore {
  public:
   // `size` items are there already, as if put.
   explicit QueueCore(std::int64_t maxsize, std::size_t size = 0) noexcept;
+  // Without bound, and what holds its locks runs nothing of the user's: no call throws DeadlockError, and those that
+  // lock throw nothing.
+  explicit QueueCore(Untraced untraced) noexcept;
   QueueCore(const QueueCore&) = delete;
   QueueCore& operator=(const QueueCore&) = delete;
   ~QueueCore() = default;
@@ -59,6 +62,9 @@ class PLAIT_EXPORT QueueCore {
     return await_item(until, two_ended);
   }
 
+  // For containers whose taker needs the end where items are put.
+  threading::Lock& put_lock() noexcept { return put_lock_; }
+
   // For two ends. The store and the load after it are seq_cst: with those of who begins to wait, one of the two sees
   // the other.
   void did_put() noexcept {
@@ -73,7 +79,7 @@ class PLAIT_EXPORT QueueCore {
   }
   // The same for a queue that never has a bound: nobody waits for room.
   void took_unbounded() noexcept {
-    takes_.store(takes_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    takes_.store(takes_.load(std::memory_order_relaxed) + 1, std::memory_order_release);  // pairs with size()
     take_lock_.release();
   }
   void did_not_put() noexcept;
@@ -95,8 +101,11 @@ class PLAIT_EXPORT QueueCore {
   // shutdown, the first and the last part: in between `dropped` items have been removed.
   template <bool two_ended>
   void lock_all() {
-    if constexpr (two_ended) take_lock_.acquire();
-    put_lock_.acquire();
+    if constexpr (two_ended) {
+      lock_both();
+    } else {
+      put_lock_.acquire();
+    }
   }
   template <bool two_ended>
   void shut_down_and_unlock(std::size_t dropped) noexcept {
@@ -109,8 +118,8 @@ class PLAIT_EXPORT QueueCore {
   [[nodiscard]] std::size_t unfinished_tasks() const;
 
   // ValueError for a timeout below zero, or ShutDown if the queue has been.
-  [[noreturn]] void refuse_timeout_of_put() const;
-  [[noreturn]] void refuse_timeout_of_get() const;
+  [[noreturn]] void refuse_timeout_of_put();
+  [[noreturn]] void refuse_timeout_of_get();
 
  private:
   using Count = std::uint64_t;
@@ -128,10 +137,13 @@ class PLAIT_EXPORT QueueCore {
   QueueOutcome await_room(const Until* limit);
   QueueOutcome await_item(const Until* limit, bool two_ended);
   bool look_for_room() noexcept;
-  QueueOutcome look_for_item(bool two_ended) noexcept;
+  QueueOutcome look_for_item(bool two_ended);
+  void lock_both();
+  void lock_again(threading::Lock& lock, WaiterList& list, std::atomic<bool>& flag);
   template <class MustWait>
   void sleep(WaiterList& list, std::atomic<bool>& flag, const Until& until, threading::Lock& held,
              MustWait must_wait) noexcept;
+  void pass_on(WaiterList& list, std::atomic<bool>& flag) noexcept;
   static void let_go(WaiterList& list, std::atomic<bool>& flag, WakeChain& chain) noexcept;
   static void let_all_go(WaiterList& list, std::atomic<bool>& flag, WakeChain& chain) noexcept;
   void put_and_wake() noexcept;
@@ -158,11 +170,11 @@ class PLAIT_EXPORT QueueCore {
   // Whether the list below is not empty. Written under the wait lock.
   std::atomic<bool> takers_wait_{false};
   std::atomic<bool> putters_wait_{false};
-  threading::Lock wait_lock_;
-  WaiterList takers_;   // linked by who holds the take lock
-  WaiterList putters_;  // linked by who holds the put lock
+  threading::Lock wait_lock_{Untraced{}};  // under this and the tasks lock nothing of the user's runs
+  WaiterList takers_;                      // linked by who holds the take lock
+  WaiterList putters_;                     // linked by who holds the put lock
 
-  mutable threading::Lock tasks_lock_;
+  mutable threading::Lock tasks_lock_{Untraced{}};
   Count done_ = 0;  // of puts_
   WaiterList joiners_;
 };

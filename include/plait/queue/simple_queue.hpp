@@ -4,6 +4,7 @@
 // SimpleQueue: Python's queue.SimpleQueue, a FIFO without bound, tasks and shutdown that nothing of the items runs
 // inside.
 
+#include <atomic>
 #include <concepts>
 #include <cstddef>
 #include <exception>
@@ -13,6 +14,7 @@
 #include <utility>
 
 #include "plait/detail/block_list.hpp"
+#include "plait/detail/node_list.hpp"
 #include "plait/detail/queue_core.hpp"
 #include "plait/queue/options.hpp"
 #include "plait/until.hpp"
@@ -23,12 +25,13 @@ namespace plait::queue {
 // lock of the queue is held, and may use the queue. What a thread did before its put is seen by the one that gets the
 // item.
 //
-// When a copy, a move or an allocation throws, that leaves the call and no item is lost or doubled: one whose move out
-// throws goes back to the front. Small trivial items are kept in blocks of some 2 KiB, others one by one.
+// When a copy, a move or an allocation throws, that leaves the call and no item is lost or doubled: one whose move in
+// throws stays with the caller, one whose move out throws goes back to the front. Small trivial items are kept in
+// blocks of some 2 KiB, others one by one.
 //
-// Destroyed with what is in it, when no thread is in one of its calls; also right after a get(), though the put() of
-// that item is in its last instructions in another thread. After fork() nobody waits in the child; a lock that another
-// thread held stays held there.
+// Destroyed with what is in it, item by item, when no thread is in one of its calls; also right after a get(), though
+// the put() of that item is in its last instructions in another thread. After fork() nobody waits in the child; a lock
+// that another thread held stays held there.
 //
 //   plait::queue::SimpleQueue<std::string> lines;
 //   plait::threading::Thread reader([&] { while (auto line = read_line()) lines.put(*line); });
@@ -36,7 +39,8 @@ namespace plait::queue {
 // Differs from Python: try_get. Not lock-free: its two locks, one for each end, are faster.
 template <class T>
 class SimpleQueue {
-  static_assert(std::is_object_v<T> && std::move_constructible<T>, "plait: items are moved into a queue and out of it");
+  static_assert(std::is_object_v<T> && !std::is_const_v<T> && std::move_constructible<T>,
+                "plait: items are moved into a queue and out of it, and destroyed without throwing");
 
  public:
   using value_type = T;
@@ -44,16 +48,28 @@ class SimpleQueue {
   SimpleQueue() = default;
   SimpleQueue(const SimpleQueue&) = delete;
   SimpleQueue& operator=(const SimpleQueue&) = delete;
-  ~SimpleQueue() = default;
+  ~SimpleQueue();
 
-  // Throws std::bad_alloc: nothing has changed.
+  // Throws std::bad_alloc: nothing has changed, and a moved item is the caller's still.
   void put(T&& item) { insert(Kept::make(std::move(item))); }
-  void put(const T& item) { insert(Kept::make(item)); }
+  void put(const T& item)
+    requires std::copy_constructible<T>
+  {
+    insert(Kept::make(item));
+  }
   // The same: there is always room. Options are taken, as in Python, for the sake of those that use any queue.
   void put(const PutOptions& /*options*/, T&& item) { put(std::move(item)); }
-  void put(const PutOptions& /*options*/, const T& item) { put(item); }
+  void put(const PutOptions& /*options*/, const T& item)
+    requires std::copy_constructible<T>
+  {
+    put(item);
+  }
   void put_nowait(T&& item) { put(std::move(item)); }
-  void put_nowait(const T& item) { put(item); }
+  void put_nowait(const T& item)
+    requires std::copy_constructible<T>
+  {
+    put(item);
+  }
   template <class... Args>
     requires std::constructible_from<T, Args...>
   void emplace(Args&&... args) {
@@ -84,13 +100,16 @@ class SimpleQueue {
     T item;
   };
   struct Node {
+    template <class... Args>
+    explicit Node(std::in_place_t /*unused*/, Args&&... args) : item(std::forward<Args>(args)...) {}
+
     T item;
-    std::unique_ptr<Node> next = {};
+    std::atomic<Node*> next{nullptr};
   };
   struct InNode {
     template <class... Args>
     static InNode make(Args&&... args) {
-      return {std::unique_ptr<Node>(new Node{T(std::forward<Args>(args)...)})};
+      return {std::make_unique<Node>(std::in_place, std::forward<Args>(args)...)};
     }
 
     std::unique_ptr<Node> node;
@@ -98,7 +117,6 @@ class SimpleQueue {
   static constexpr bool in_place = std::is_trivially_copyable_v<T> && sizeof(T) <= 4 * sizeof(void*);
   using Kept = std::conditional_t<in_place, InPlace, InNode>;
   class Holder;
-  struct Taken;
 
   void insert(Kept kept);
   void lock_for_take(const Until* until) {
@@ -109,9 +127,9 @@ class SimpleQueue {
   Kept take_kept() noexcept;
   T take();
 
-  detail::QueueCore core_{0};
-  detail::BlockList<Kept> items_;   // its ends are guarded by core_'s locks
-  std::unique_ptr<Node> returned_;  // those that could not be moved out, ahead of items_; guarded by the take lock
+  detail::QueueCore core_{detail::Untraced{}};
+  std::conditional_t<in_place, detail::BlockList<T>, detail::NodeList<Node>> items_;  // ends guarded by core_'s locks
+  Node* returned_ = nullptr;  // those that could not be moved out, ahead of items_; guarded by the take lock
 };
 
 // Has a node while its item is moved out. If that throws it goes back.
@@ -124,8 +142,8 @@ class SimpleQueue<T>::Holder {
   ~Holder() {
     if (std::uncaught_exceptions() == exceptions_) return;
     queue_.core_.lock_for_untake();
-    node_->next = std::move(queue_.returned_);
-    queue_.returned_ = std::move(node_);
+    node_->next.store(queue_.returned_, std::memory_order_relaxed);
+    queue_.returned_ = node_.release();
     queue_.core_.untake();
   }
 
@@ -137,40 +155,48 @@ class SimpleQueue<T>::Holder {
   const int exceptions_ = std::uncaught_exceptions();
 };
 
-// Becomes the item where it is constructed, without a move more.
+// An item's destructor may use the queue: it finds what is left.
 template <class T>
-struct SimpleQueue<T>::Taken {
-  operator T() const { return queue.take(); }  // NOLINT(google-explicit-constructor)
-
-  SimpleQueue& queue;
-};
+SimpleQueue<T>::~SimpleQueue() {
+  if constexpr (!in_place) {
+    while (core_.lock_for_take<true>(&detail::no_wait) == detail::QueueOutcome::ready) take_kept();
+  }
+}
 
 template <class T>
 void SimpleQueue<T>::insert(Kept kept) {
   static_cast<void>(core_.lock_for_put<true>(nullptr));  // there is always room
-  try {
-    items_.push(std::move(kept));
-  } catch (...) {
-    core_.did_not_put();
-    throw;
+  if constexpr (in_place) {
+    try {
+      items_.push(std::move(kept.item));
+    } catch (...) {
+      core_.did_not_put();
+      throw;
+    }
+  } else {
+    items_.push(std::move(kept.node));
   }
   core_.did_put();
 }
 
 template <class T>
 auto SimpleQueue<T>::take_kept() noexcept -> Kept {
-  if constexpr (!std::is_nothrow_move_constructible_v<T>) {
+  if constexpr (in_place) {
+    const Kept kept{items_.front()};
+    items_.pop_front();
+    core_.took_unbounded();
+    return kept;
+  } else {
+    Kept kept;
     if (returned_ != nullptr) {
-      Kept kept{std::move(returned_)};
-      returned_ = std::move(kept.node->next);
-      core_.took_unbounded();
-      return kept;
+      kept.node.reset(returned_);
+      returned_ = returned_->next.load(std::memory_order_relaxed);
+    } else {
+      kept.node = items_.pop_front(core_.put_lock());
     }
+    core_.took_unbounded();
+    return kept;
   }
-  Kept kept(std::move(items_.front()));
-  items_.pop_front();
-  core_.took_unbounded();
-  return kept;
 }
 
 template <class T>
@@ -196,10 +222,11 @@ template <class T>
 std::optional<T> SimpleQueue<T>::try_get(const Until& until) {
   std::optional<T> item;
   if (core_.lock_for_take<true>(&until) == detail::QueueOutcome::ready) {
-    if constexpr (!std::is_nothrow_move_constructible_v<T> && std::constructible_from<T, Taken>) {
-      item.emplace(Taken{*this});
-    } else {
+    if constexpr (in_place || std::is_nothrow_move_constructible_v<T>) {
       item.emplace(take());
+    } else {
+      Holder holder(*this, take_kept());
+      item.emplace(std::move(holder.item()));
     }
   }
   return item;

@@ -63,6 +63,7 @@ TYPED_TEST(QueueMemory, PutThatFindsNoneChangesNothing) {
       if (!failed) break;
       ++failures;
       ASSERT_EQ(queue.qsize(), static_cast<std::size_t>(i));
+      ASSERT_EQ(item, this->make(i)) << "it is still the caller's";
     }
   }
   EXPECT_GT(failures, 0);

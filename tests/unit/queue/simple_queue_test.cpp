@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "conformance/beside.hpp"
@@ -180,6 +181,28 @@ TEST(SimpleQueue, MayBeUsedByItsItems) {
   }
   Reentrant::puts = false;
   while (!queue.empty()) static_cast<void>(queue.try_get());
+}
+
+// Takes what is left when it is destroyed.
+struct Draining {
+  explicit Draining(SimpleQueue<Draining>& its_queue) : queue(&its_queue) { ++alive; }
+  Draining(Draining&& other) noexcept : queue(std::exchange(other.queue, nullptr)) { ++alive; }
+  Draining& operator=(Draining&&) = delete;
+  ~Draining() {
+    --alive;
+    if (queue != nullptr) static_cast<void>(queue->try_get());
+  }
+
+  static inline int alive = 0;
+  SimpleQueue<Draining>* queue;
+};
+
+TEST(SimpleQueue, MayBeUsedByItsItemsWhenItIsDestroyed) {
+  {
+    SimpleQueue<Draining> queue;
+    for (int i = 0; i < 5; ++i) queue.emplace(queue);
+  }
+  EXPECT_EQ(Draining::alive, 0);
 }
 
 }  // namespace
