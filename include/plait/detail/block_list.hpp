@@ -6,9 +6,11 @@
 
 #include <algorithm>
 #include <atomic>
+#include <concepts>
 #include <cstddef>
 #include <memory>
 #include <new>
+#include <type_traits>
 #include <utility>
 
 namespace plait::detail {
@@ -17,6 +19,9 @@ namespace plait::detail {
 // that synchronizes with the push, that the item is there.
 template <class T>
 class BlockList {
+  static_assert(std::is_object_v<T> && !std::is_const_v<T> && std::move_constructible<T>,
+                "plait: items are moved into a queue and out of it, and destroyed without throwing");
+
  public:
   static constexpr bool has_two_ends = true, is_empty_when_moved_from = true;
 

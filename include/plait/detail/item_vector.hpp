@@ -36,14 +36,23 @@ class OnSuccess {
 // quarter of it is used.
 template <class T>
 class ItemVector {
+  static_assert(std::is_object_v<T> && !std::is_const_v<T> && std::move_constructible<T>,
+                "plait: items are moved into a queue and out of it, and destroyed without throwing");
+
+  struct InPlace {  // not T itself, for there is no vector like std::vector<bool>
+    explicit InPlace(T&& its_item) noexcept : item(std::move(its_item)) {}
+
+    T item;
+  };
+  static constexpr bool in_place = std::is_nothrow_move_constructible_v<T> && std::is_nothrow_move_assignable_v<T>;
+
  public:
-  using Slot = std::conditional_t<std::is_nothrow_move_constructible_v<T> && std::is_nothrow_move_assignable_v<T>, T,
-                                  std::unique_ptr<T>>;
+  using Slot = std::conditional_t<in_place, InPlace, std::unique_ptr<T>>;
 
   [[nodiscard]] std::size_t size() const noexcept { return slots_.size(); }
   T& operator[](std::size_t index) noexcept {
-    if constexpr (std::same_as<Slot, T>) {
-      return slots_[index];
+    if constexpr (in_place) {
+      return slots_[index].item;
     } else {
       return *slots_[index];
     }
@@ -56,8 +65,8 @@ class ItemVector {
   }
   // After reserve(). Throws what the move throws, and std::bad_alloc; then nothing has changed.
   void push_back(T&& item) {
-    if constexpr (std::same_as<Slot, T>) {
-      slots_.push_back(std::move(item));
+    if constexpr (in_place) {
+      slots_.emplace_back(std::move(item));
     } else {
       slots_.push_back(std::make_unique<T>(std::move(item)));
     }

@@ -28,13 +28,17 @@ concept two_ended_container = requires { requires C::has_two_ends; };
 template <class C>
 concept empty_when_moved_from = requires { requires C::is_empty_when_moved_from; };
 
+template <class C, class T>
+concept pops_in_place = requires(C& items, std::optional<T>& place) { items.pop_into(place); };
+
 }  // namespace plait::detail
 
 namespace plait::queue {
 
 // What a queue can keep its items in. It is used by one thread at a time. push() and pop() may throw; the item is then
 // not in the container, or still is. What counts as there is what size() says: a container that drops duplicates, say,
-// is fine.
+// is fine. For items whose moves may throw try_get() and iteration need `items.pop_into(place)`, too, which emplaces
+// the item in a std::optional<T>&, and takes it out of the container only when it is there.
 template <class C, class T>
 concept container = detail::two_ended_container<C> || requires(C& items, T&& item) {
   items.push(std::move(item));
@@ -46,15 +50,19 @@ concept container = detail::two_ended_container<C> || requires(C& items, T&& ite
 // Items go from threads that put to threads that get. All calls are thread-safe; what a thread did before its put is
 // seen by the one that gets the item, and what it did before task_done() by the one that join() lets go.
 //
-// T is moved in and out while a lock of the queue is held, copied while none is: neither T's moves and comparisons nor
-// the container may call the queue they are in. When a copy, a move, a comparison or an allocation throws, that leaves
-// the call, no item is lost or doubled, and the queue goes on. (An item whose move out throws stays in the queue in
-// whatever state its move leaves it.)
+// T is moved in and out while a lock of the queue is held, and what is left of it after the move out is destroyed then,
+// too; it is copied while none is. So neither T's moves and comparisons, nor the destructor of an item that has been
+// moved from, nor the container may call the queue they are in. When a copy, a move, a comparison or an allocation
+// throws, that leaves the call, no item is lost or doubled, and the queue goes on. (An item whose move out throws stays
+// in the queue in whatever state its move leaves it.)
 //
 // Destroyed with what is in it, when no thread is in one of its calls. A get() that has returned may be followed at
 // once by the destruction, though the put() of its item is in its last instructions in another thread; the same holds
 // for join() and task_done(), and for ShutDown and shutdown(). After fork() nobody waits in the child; a lock that
 // another thread held stays held there.
+//
+// With PLAIT_DEADLOCK=1 in the environment any call that locks may throw DeadlockError, for what runs while a lock of
+// the queue is held, and what waits for that, are watched (docs/design/deadlock.md); it has changed nothing then.
 //
 // Whether a wait is over is told by Empty or Full, be it for the timeout or for a stop that was requested. Who waits is
 // woken in the order of coming, but others that come meanwhile may be quicker. A wait may spin for up to 50 µs.
@@ -71,7 +79,8 @@ concept container = detail::two_ended_container<C> || requires(C& items, T&& ite
 // Differs from Python: as said at the calls; and queues are not copied or moved.
 template <class T, container<T> Container>
 class BasicQueue {
-  static_assert(std::is_object_v<T> && std::move_constructible<T>, "plait: items are moved into a queue and out of it");
+  static_assert(std::is_object_v<T> && !std::is_const_v<T> && std::move_constructible<T>,
+                "plait: items are moved into a queue and out of it, and destroyed without throwing");
   static constexpr bool two_ended = detail::two_ended_container<Container>;
 
  public:
@@ -93,14 +102,26 @@ class BasicQueue {
   // Waits while the queue is full, if it has a bound. Throws ShutDown, also when it is shut down meanwhile. After any
   // exception `item` is as it was, unless its own move has changed it.
   void put(T&& item) { check_put(insert(nullptr, std::move(item))); }
-  void put(const T& item) { put(T(item)); }
+  void put(const T& item)
+    requires std::copy_constructible<T>
+  {
+    put(T(item));
+  }
   // Throws, too: Full: no room, in time; ValueError: a timeout below zero, if it would look at it, that is, when it
   // blocks and the queue has a bound.
   void put(const PutOptions& options, T&& item);
-  void put(const PutOptions& options, const T& item) { put(options, T(item)); }
+  void put(const PutOptions& options, const T& item)
+    requires std::copy_constructible<T>
+  {
+    put(options, T(item));
+  }
   // Does not wait: put({.block = false}, item).
   void put_nowait(T&& item) { check_put(insert(&detail::no_wait, std::move(item))); }
-  void put_nowait(const T& item) { put_nowait(T(item)); }
+  void put_nowait(const T& item)
+    requires std::copy_constructible<T>
+  {
+    put_nowait(T(item));
+  }
   // put(T(args...)).
   template <class... Args>
     requires std::constructible_from<T, Args...>
@@ -110,7 +131,11 @@ class BasicQueue {
   // False instead of Full; `item` is untouched then. Without `until`, and with zero and less, it does not wait. Throws
   // ShutDown.
   [[nodiscard]] bool try_put(T&& item, const Until& until = detail::no_wait);
-  [[nodiscard]] bool try_put(const T& item, const Until& until = detail::no_wait) { return try_put(T(item), until); }
+  [[nodiscard]] bool try_put(const T& item, const Until& until = detail::no_wait)
+    requires std::copy_constructible<T>
+  {
+    return try_put(T(item), until);
+  }
 
   // ---- get
 
@@ -124,9 +149,11 @@ class BasicQueue {
   [[nodiscard]] std::optional<T> try_get(const Until& until = detail::no_wait);
 
   // The queue is a range of its get()s: `for (auto item : queue) work(item);` ends when it is empty and was shut down.
-  // Elements are T&&. begin() and ++ wait as get() does and throw nothing but what T's move throws; what the loop has
-  // not come to stays in the queue. Several threads may iterate at once; each item comes to one of them.
-  Iterator begin() { return Iterator(*this); }
+  // Elements are T&&. What waits, as get() does, is the comparison with end(); it throws nothing but what T's move
+  // throws, and the item is in the queue then. What the loop has not come to stays there, too; but an item that it has
+  // come to is the loop's, and gone when its way into the loop's variable throws. Several threads may iterate at once;
+  // each item comes to one of them.
+  Iterator begin() noexcept { return Iterator(*this); }
   std::default_sentinel_t end() const noexcept { return {}; }
 
   // ---- tasks
@@ -154,6 +181,8 @@ class BasicQueue {
 
   // From now on put throws ShutDown, and get when the queue is empty; threads that wait in them are woken to do so.
   // `immediate`: what is in it is dropped, and counts as done, so that join() waits for nothing but what has been got.
+  // A container of one's own is told to clear(), with the queue's lock held; when that throws, so does this, the queue is
+  // not shut down, and what has been dropped counts as got.
   // May be called again, and then with `immediate`. task_done() and join() work on.
   void shutdown(bool immediate = false);
   void shutdown(const ShutdownOptions& options) { shutdown(options.immediate); }
@@ -163,7 +192,6 @@ class BasicQueue {
   using Outcome = detail::QueueOutcome;
 
   class Taking;
-  struct Taken;
 
   static void check_put(Outcome outcome) {
     if (outcome != Outcome::ready) detail::throw_full(outcome);
@@ -183,28 +211,41 @@ class BasicQueue {
   Container items_;  // its ends are guarded by core_'s locks
 };
 
-// Single pass; made by begin(). Holds an item, so it lives no longer than the loop.
+// Single pass; made by begin(). Holds the item that it has come to, so it lives no longer than the loop, and is not
+// copied.
 template <class T, container<T> Container>
 class BasicQueue<T, Container>::Iterator {
  public:
   using value_type = T;
   using difference_type = std::ptrdiff_t;
 
-  T&& operator*() const noexcept { return std::move(*item_); }
-  Iterator& operator++() {
-    advance();
+  Iterator(const Iterator&) = delete;
+  Iterator& operator=(const Iterator&) = delete;
+  Iterator(Iterator&&) = default;
+  Iterator& operator=(Iterator&&) = default;
+  ~Iterator() = default;
+
+  T&& operator*() const {
+    fetch();
+    return std::move(*item_);
+  }
+  Iterator& operator++() noexcept {
+    item_.reset();
     return *this;
   }
-  void operator++(int) { advance(); }
-  bool operator==(std::default_sentinel_t) const noexcept { return !item_.has_value(); }
+  void operator++(int) noexcept { item_.reset(); }
+  bool operator==(std::default_sentinel_t) const {
+    fetch();
+    return !item_.has_value();
+  }
 
  private:
   friend BasicQueue;
-  explicit Iterator(BasicQueue& queue) : queue_(&queue) { advance(); }
-  void advance();
+  explicit Iterator(BasicQueue& queue) noexcept : queue_(&queue) {}
+  void fetch() const;
 
   BasicQueue* queue_;
-  mutable std::optional<T> item_;
+  mutable std::optional<T> item_;  // nothing: not fetched yet
 };
 
 // Ends a get whose item is being moved out: by taking the item from the queue, or, if the move throws, by leaving it.
@@ -225,14 +266,6 @@ class BasicQueue<T, Container>::Taking {
  private:
   BasicQueue& queue_;
   const int exceptions_ = std::uncaught_exceptions();
-};
-
-// Becomes the item where it is constructed, without a move more.
-template <class T, container<T> Container>
-struct BasicQueue<T, Container>::Taken {
-  operator T() const { return queue.take(); }  // NOLINT(google-explicit-constructor)
-
-  BasicQueue& queue;
 };
 
 template <class T, container<T> Container>
@@ -271,9 +304,8 @@ bool BasicQueue<T, Container>::full() const noexcept {
 }
 
 template <class T, container<T> Container>
-void BasicQueue<T, Container>::Iterator::advance() {
-  item_.reset();
-  if (queue_->lock_for_take(nullptr) == Outcome::ready) queue_->take_into(item_);
+void BasicQueue<T, Container>::Iterator::fetch() const {
+  if (!item_.has_value() && queue_->lock_for_take(nullptr) == Outcome::ready) queue_->take_into(item_);
 }
 
 template <class T, container<T> Container>
@@ -316,10 +348,18 @@ T BasicQueue<T, Container>::take() {
 
 template <class T, container<T> Container>
 void BasicQueue<T, Container>::take_into(std::optional<T>& place) {
-  if constexpr (!std::is_nothrow_move_constructible_v<T> && std::constructible_from<T, Taken>) {
-    place.emplace(Taken{*this});
-  } else {
+  if constexpr (std::is_nothrow_move_constructible_v<T>) {
     place.emplace(take());
+  } else {
+    static_assert(two_ended || detail::pops_in_place<Container, T>,
+                  "plait: try_get() and iteration could lose an item whose move throws: give its type a noexcept move, "
+                  "or the container a pop_into(std::optional<T>&)");
+    const Taking taking(*this);
+    if constexpr (two_ended) {
+      place.emplace(std::move(items_.front()));
+    } else {
+      items_.pop_into(place);
+    }
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <utility>
 
 #include "plait/detail/item_vector.hpp"
@@ -22,13 +23,21 @@ class Stack {
     items_.push_back(std::move(item));
   }
   T pop() {
-    const OnSuccess remove([this]() noexcept { items_.pop_back(); });
-    return T(std::move(items_[items_.size() - 1]));
+    return pop_to([](T&& item) { return T(std::move(item)); });
+  }
+  void pop_into(std::optional<T>& place) {
+    pop_to([&](T&& item) { place.emplace(std::move(item)); });
   }
   [[nodiscard]] std::size_t size() const noexcept { return items_.size(); }
   void clear() noexcept { items_.clear(); }
 
  private:
+  template <class F>
+  auto pop_to(F take) {
+    const OnSuccess remove([this]() noexcept { items_.pop_back(); });
+    return take(std::move(items_[items_.size() - 1]));
+  }
+
   ItemVector<T> items_;
 };
 

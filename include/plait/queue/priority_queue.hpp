@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
+#include <optional>
 #include <utility>
 
 #include "plait/detail/item_vector.hpp"
@@ -35,6 +36,20 @@ class Heap {
   }
 
   T pop() {
+    return pop_to([](T&& item) { return T(std::move(item)); });
+  }
+  void pop_into(std::optional<T>& place) {
+    pop_to([&](T&& item) { place.emplace(std::move(item)); });
+  }
+
+  [[nodiscard]] std::size_t size() const noexcept { return items_.size(); }
+  void clear() noexcept { items_.clear(); }
+
+ private:
+  static constexpr std::size_t parent(std::size_t place) noexcept { return (place - 1) / 2; }
+
+  template <class F>
+  auto pop_to(F take) {
     // The way of the gap that the first leaves, down to where the last can fill it.
     std::array<std::size_t, std::numeric_limits<std::size_t>::digits> way;
     std::size_t steps = 0;
@@ -50,14 +65,8 @@ class Heap {
       if (gap != last) items_.slot(gap) = std::move(items_.slot(last));
       items_.pop_back();
     });
-    return T(std::move(items_[0]));
+    return take(std::move(items_[0]));
   }
-
-  [[nodiscard]] std::size_t size() const noexcept { return items_.size(); }
-  void clear() noexcept { items_.clear(); }
-
- private:
-  static constexpr std::size_t parent(std::size_t place) noexcept { return (place - 1) / 2; }
 
   ItemVector<T> items_;
   [[no_unique_address]] Compare compare_;

@@ -51,6 +51,17 @@ TEST(Queue, ItemsAreConvertedAndCopied) {
   EXPECT_EQ(queue.try_get(), kept);
 }
 
+TEST(Queue, KeepsBools) {
+  LifoQueue<bool> last;
+  PriorityQueue<bool> lowest;
+  for (const bool item : {true, false, true}) {
+    last.put(item);
+    lowest.put(item);
+  }
+  for (const bool expected : {true, false, true}) EXPECT_EQ(last.get(), expected);
+  for (const bool expected : {false, true, true}) EXPECT_EQ(lowest.try_get(), expected);
+}
+
 TEST(Queue, ItemsThatAreLeftAreDestroyed) {
   const auto item = std::make_shared<int>(1);
   {

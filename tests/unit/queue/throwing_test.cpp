@@ -6,6 +6,7 @@
 #include <atomic>
 #include <set>
 #include <stdexcept>
+#include <string>
 #include <type_traits>
 #include <utility>
 
@@ -125,9 +126,7 @@ TYPED_TEST(ThrowingItems, PutOfAMovedItemLeavesItWithTheCaller) {
     this->sweep([&] { queue.put(std::move(item)); },
                 [&] {
                   ASSERT_EQ(queue.qsize(), expected.size());
-                  if constexpr (!std::is_same_v<TypeParam, SimpleQueue<Item>>) {
-                    ASSERT_EQ(item.number, 100 - i);
-                  }
+                  ASSERT_EQ(item.number, 100 - i);
                 });
     expected.insert(100 - i);
   }
@@ -213,11 +212,71 @@ TEST(ThrowingQueue, IterationGoesOnAfterOne) {
   for (int i = 0; i < 3; ++i) queue.put(Touchy(i));
   queue.shutdown();
   Fuse::left = 1;
-  EXPECT_THROW(queue.begin(), Fuse::Burnt);
+  EXPECT_THROW(static_cast<void>(queue.begin() == queue.end()), Fuse::Burnt);
   Fuse::left = 0;
   int expected = 0;
   for (auto&& item : queue) EXPECT_EQ(item.number, expected++);
   EXPECT_EQ(expected, 3);
+}
+
+// Is made from anything, and its moves may throw for all that is known.
+struct Greedy {
+  template <class F>
+    requires(!std::is_same_v<std::remove_cvref_t<F>, Greedy>)
+  explicit Greedy(F&& /*unused*/) : text("made") {}
+  Greedy(Greedy&& other)  // NOLINT(performance-noexcept-move-constructor)
+      : text(std::exchange(other.text, "moved from")) {}
+  Greedy& operator=(Greedy&&) = delete;
+  ~Greedy() = default;
+  friend bool operator<(const Greedy& a, const Greedy& b) { return a.text < b.text; }
+
+  std::string text;
+};
+
+template <class Q>
+class GreedyItems : public testing::Test {};
+using QueuesOfGreedy = testing::Types<Queue<Greedy>, LifoQueue<Greedy>, PriorityQueue<Greedy>, SimpleQueue<Greedy>>;
+TYPED_TEST_SUITE(GreedyItems, QueuesOfGreedy);
+
+TYPED_TEST(GreedyItems, AreMadeFromItemsOnly) {
+  TypeParam queue;
+  for (int i = 0; i < 3; ++i) {
+    Greedy item(i);
+    item.text = "put";
+    queue.put(std::move(item));
+  }
+  for (std::size_t left = 3; left != 0; --left) {
+    EXPECT_EQ(queue.try_get().value().text, "put");
+    EXPECT_EQ(queue.qsize(), left - 1);
+  }
+  EXPECT_FALSE(queue.try_get().has_value());
+}
+
+TYPED_TEST(ThrowingMoves, BlockedPutThatFailsLetsTheNextGoOn) {
+  if constexpr (!std::is_same_v<TypeParam, SimpleQueue<Touchy>>) {
+    TypeParam queue(1);
+    queue.put(Touchy(0));
+    const auto put_one = [&](int fuse) {
+      Touchy item(fuse);
+      Fuse::left = fuse;
+      bool done = true;
+      try {
+        queue.put(std::move(item));
+      } catch (const Fuse::Burnt&) {
+        done = false;
+      }
+      Fuse::left = 0;
+      return done;
+    };
+    tests::Beside failing([&] { return put_one(1); });
+    failing.await_sleep();  // first in line
+    tests::Beside next([&] { return put_one(0); });
+    next.await_sleep();
+    EXPECT_EQ(queue.get().number, 0);
+    EXPECT_FALSE(failing.result());
+    EXPECT_TRUE(next.result()) << "the one that failed has let it go on";
+    EXPECT_EQ(queue.qsize(), 1U);
+  }
 }
 
 }  // namespace
