@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <string>
 #include <thread>
@@ -81,6 +82,20 @@ TYPED_TEST(TaskQueueLifetime, EndsWithTheShutdownThatIsSeenByPut) {
                             for (;; std::this_thread::yield()) queue.put(1);
                           } catch (const ShutDown&) {
                             return;
+                          }
+                        });
+}
+
+TYPED_TEST(TaskQueueLifetime, EndsWithTheShutdownThatIsSeenBeforeATimeoutIsRefused) {
+  run_rounds<TypeParam>([](auto& queue) { queue.shutdown(); },
+                        [](auto& queue) {
+                          for (bool open = true; open; std::this_thread::yield()) {
+                            try {
+                              static_cast<void>(queue.get({.timeout = std::chrono::seconds(-1)}));
+                            } catch (const ValueError&) {
+                            } catch (const ShutDown&) {
+                              open = false;
+                            }
                           }
                         });
 }

@@ -71,6 +71,17 @@ TEST(QueueStop, RequestedBeforeDoesNotKeepFromWhatIsThere) {
   EXPECT_THROW(queue.get({.timeout = token}), Empty);
 }
 
+TEST(QueueStop, EndsWithATimePoint) {
+  Queue<int> queue(1);
+  const auto time = std::chrono::steady_clock::now() + 20ms;
+  EXPECT_THROW(queue.get({.timeout = time}), Empty);
+  EXPECT_GE(std::chrono::steady_clock::now(), time);
+  queue.put({.timeout = std::chrono::system_clock::now() + 1h}, 1);
+  EXPECT_FALSE(queue.try_put(2, std::chrono::system_clock::now() + 1ms));
+  EXPECT_EQ(queue.try_get(time), 1) << "one that has passed is no error";
+  EXPECT_FALSE(queue.join(time));
+}
+
 TEST(QueueStop, EndsABlockedGetOfASimpleQueue) {
   SimpleQueue<int> queue;
   std::stop_source source;
