@@ -48,7 +48,12 @@ pthread_t start_thread(ThreadMain main, void* context, std::size_t stack_size) {
   return thread;
 }
 
-void join_thread(pthread_t thread) noexcept { pthread_join(thread, nullptr); }
+void join_thread(pthread_t thread) noexcept {
+  int before = 0;
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);  // else cancelled in a noexcept function, or joined twice
+  pthread_join(thread, nullptr);
+  pthread_setcancelstate(before, nullptr);
+}
 
 void detach_thread(pthread_t thread) noexcept { pthread_detach(thread); }
 

@@ -51,6 +51,7 @@ Ref<ThreadState> next_to_join(ThreadRegistry& registry) noexcept {
 void join_threads() noexcept {
   ThreadRegistry& registry = ThreadRegistry::get();
   const pthread_t self = pthread_self();
+  if (os::is_main_thread()) ThreadState::of_this_thread();  // one that plait did not know when it forked this process
   bool begun;
   {
     const std::scoped_lock lock(registry.mutex);

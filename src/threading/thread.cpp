@@ -65,9 +65,9 @@ void Thread::run() { state().run_target(); }
 
 void Thread::join(const Until& until) { state().join(until); }
 
-bool Thread::request_stop() { return state().stop().request_stop(); }
+bool Thread::request_stop() { return state().request_stop(); }
 
-std::stop_token Thread::get_stop_token() const { return state().stop().get_token(); }
+std::stop_token Thread::get_stop_token() const { return state().get_stop_token(); }
 
 bool Thread::is_alive() const { return state().is_alive(); }
 

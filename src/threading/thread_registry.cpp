@@ -48,7 +48,7 @@ Ref<ThreadState> ThreadRegistry::remove(ThreadState& state) noexcept {
 
 void ThreadRegistry::make_main() {
   main = Ref<ThreadState>::adopt(new ThreadState(ThreadState::Origin::program, "MainThread", false));
-  main->generation_ = forks.load(std::memory_order_relaxed);
+  main->generation_.store(forks.load(std::memory_order_relaxed), std::memory_order_relaxed);
   main->native_id_.store(os::process_id(), std::memory_order_relaxed);
   add(*main);
 }

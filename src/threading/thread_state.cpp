@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "threading/thread_state.hpp"
 
+#include <cerrno>
 #include <climits>
 #include <exception>
 #include <mutex>
@@ -89,7 +90,7 @@ void ThreadState::mark_running() noexcept {
   handle_ = pthread_self();
   ident_.store(threading::get_ident(), std::memory_order_relaxed);
   native_id_.store(os::native_thread_id(), std::memory_order_relaxed);
-  generation_ = ThreadRegistry::get().forks.load(std::memory_order_relaxed);
+  generation_.store(ThreadRegistry::get().forks.load(std::memory_order_relaxed), std::memory_order_relaxed);
   // release: pairs with phase(), for all that was written before
   if (phase_.load(std::memory_order_relaxed) == Phase::starting)
     phase_.store(Phase::running, std::memory_order_release);
@@ -107,45 +108,58 @@ void ThreadState::become_main() noexcept {
 }
 
 bool ThreadState::is_inherited() const noexcept {
-  return generation_ != ThreadRegistry::get().forks.load(std::memory_order_relaxed);
+  return generation_.load(std::memory_order_relaxed) != ThreadRegistry::get().forks.load(std::memory_order_relaxed);
 }
 
 // ---- the thread itself -------------------------------------------------------------------------------------------
 
 void ThreadState::start(threading::Thread& object, bool uses_object) {
-  ThreadRegistry& registry = ThreadRegistry::get();
+  const Ref<ThreadState> self(this);  // the thread may destroy its own handle and end before it is waited for
   join_threads_at_exit();
-  {
-    const std::scoped_lock lock(registry.mutex);
-    if (phase() != Phase::unstarted)
-      throw RuntimeError("threads can only be started once, make a new Thread: " + name_);
-    if (registry.exit == ThreadRegistry::Exit::over) {
-      throw RuntimeError("can't start a new thread while the program ends: " + name_);
-    }
-    phase_.store(Phase::starting, std::memory_order_relaxed);
-    keeper_ = object.weak_from_this().lock();
-    if (uses_object) object_ = &object;
-    generation_ = registry.forks.load(std::memory_order_relaxed);
-    registry.add(*this);
-  }
-  kernel_part_.store(kernel_part_there, std::memory_order_relaxed);  // the thread's creation publishes it
+  if (const char* const refusal = enlist(object, uses_object)) throw RuntimeError(refusal + name());
   try {
-    static_cast<void>(os::start_thread(&entry, this, registry.stack_size.load(std::memory_order_relaxed)));
+    static_cast<void>(os::start_thread(&entry, this, threading::stack_size()));
   } catch (const std::system_error& error) {
-    kernel_part_.store(kernel_part_gone, std::memory_order_relaxed);
-    std::shared_ptr<threading::Thread> keeper;  // dropped without the lock, and not the last: the caller has one
-    Ref<ThreadState> listed;
-    const std::scoped_lock lock(registry.mutex);
-    done_.set();  // for the end of the program, if it waits for this thread
-    done_.clear();
-    phase_.store(Phase::unstarted, std::memory_order_relaxed);
-    keeper = std::move(keeper_);
-    object_ = nullptr;
-    listed = registry.remove(*this);
-    throw RuntimeError("can't start a new thread (" + name_ + "): " + error.what() +
-                       "; end others first, lower threading::stack_size(), or raise ulimit -u or -v");
+    call_off_start();
+    const bool is_small = error.code().value() == EINVAL;
+    throw RuntimeError("can't start a new thread (" + name() + "): " + error.what() +
+                       (is_small ? "; raise threading::stack_size(), thread_locals are part of a stack"
+                                 : "; end others first, lower threading::stack_size(), or raise ulimit -u or -v"));
+  } catch (...) {
+    call_off_start();
+    throw;
   }
   started_.wait();
+}
+
+// Null, or why it cannot be started.
+const char* ThreadState::enlist(threading::Thread& object, bool uses_object) noexcept {
+  ThreadRegistry& registry = ThreadRegistry::get();
+  const std::scoped_lock lock(registry.mutex);
+  if (phase() != Phase::unstarted) return "threads can only be started once, make a new Thread: ";
+  if (registry.exit == ThreadRegistry::Exit::over) return "can't start a new thread while the program ends: ";
+  done_.clear();  // it is set if the system refused it before
+  generation_.store(registry.forks.load(std::memory_order_relaxed), std::memory_order_relaxed);
+  kernel_part_.store(kernel_part_there, std::memory_order_relaxed);  // the thread's creation publishes it
+  phase_.store(Phase::starting, std::memory_order_release);          // pairs with phase(), for generation_
+  keeper_ = object.weak_from_this().lock();
+  if (uses_object) object_ = &object;
+  registry.add(*this);
+  return nullptr;
+}
+
+// There is no thread: all is as before enlist(), but that done_ stays set for the end of the program, if that waits.
+void ThreadState::call_off_start() noexcept {
+  ThreadRegistry& registry = ThreadRegistry::get();
+  std::shared_ptr<threading::Thread> keeper;  // dropped without the lock, and not the last: the caller has one
+  Ref<ThreadState> listed;
+  const std::scoped_lock lock(registry.mutex);
+  kernel_part_.store(kernel_part_gone, std::memory_order_relaxed);
+  phase_.store(Phase::unstarted, std::memory_order_release);
+  keeper = std::move(keeper_);
+  object_ = nullptr;
+  listed = registry.remove(*this);
+  done_.set();  // under the lock: the next start() clears it
 }
 
 void* ThreadState::entry(void* state) {
@@ -227,6 +241,7 @@ void ThreadState::at_end_of_thread() noexcept {
 // ---- others about it ---------------------------------------------------------------------------------------------
 
 void ThreadState::join(const Until& until) {
+  const Ref<ThreadState> self(this);  // as in start()
   const Phase seen = phase();
   if (seen == Phase::unstarted || seen == Phase::starting) {
     throw RuntimeError("cannot join a thread before it is started: " + name());
@@ -239,7 +254,7 @@ void ThreadState::join(const Until& until) {
 
 void ThreadState::wait_for_end() {
   if (phase() != Phase::finished) done_.wait();
-  reap();
+  if (phase() == Phase::finished) reap();  // else the system refused it
 }
 
 // Of a finished thread, which is gone but for its last instructions.
@@ -259,18 +274,29 @@ void ThreadState::reap() noexcept {
 
 void ThreadState::let_go(const threading::Thread& object) noexcept {
   check_free_of(object);
-  if (phase() == Phase::unstarted || daemon() || this == this_thread) return;
+  if (phase() == Phase::unstarted || daemon() || this == this_thread || is_inherited()) return;
   stop_.request_stop();
   wait_for_end();
 }
 
 void ThreadState::check_free_of(const threading::Thread& object) noexcept {
-  const std::scoped_lock lock(ThreadRegistry::get().mutex);
-  if (object_ != &object || phase() == Phase::finished) return;
-  os::write_text(2, "plait: the Thread object of " + name_ +
+  std::string name;
+  {
+    const std::scoped_lock lock(ThreadRegistry::get().mutex);
+    if (object_ != &object || phase() == Phase::finished) return;
+    name = name_;
+  }
+  // Without the lock, for what the terminate handler does.
+  os::write_text(2, "plait: the Thread object of " + name +
                         " is destroyed or moved from while its run() runs; join() it before it goes out of scope, or "
                         "hold it by std::shared_ptr\n");
   std::terminate();
+}
+
+bool ThreadState::request_stop() noexcept { return !is_the_parents() && stop_.request_stop(); }
+
+std::stop_token ThreadState::get_stop_token() const noexcept {
+  return is_the_parents() ? std::stop_token() : stop_.get_token();
 }
 
 void ThreadState::count_as_finished() noexcept {
@@ -306,11 +332,11 @@ void ThreadState::set_name(std::string name) {
 }
 
 void ThreadState::set_daemon(bool daemon) {
-  const std::scoped_lock lock(ThreadRegistry::get().mutex);
-  if (phase() != Phase::unstarted) {
-    throw RuntimeError("cannot make a thread that was started a daemon or not a daemon any more: " + name_);
+  {
+    const std::scoped_lock lock(ThreadRegistry::get().mutex);
+    if (phase() == Phase::unstarted) return daemon_.store(daemon, std::memory_order_relaxed);
   }
-  daemon_.store(daemon, std::memory_order_relaxed);
+  throw RuntimeError("cannot make a thread that was started a daemon or not a daemon any more: " + name());
 }
 
 std::optional<std::uint64_t> ThreadState::ident() const noexcept {

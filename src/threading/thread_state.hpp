@@ -58,7 +58,8 @@ class ThreadState {
   // Calls the target, if it is still there, and destroys it.
   void run_target();
 
-  std::stop_source& stop() noexcept { return stop_; }
+  [[nodiscard]] bool request_stop() noexcept;
+  [[nodiscard]] std::stop_token get_stop_token() const noexcept;
   [[nodiscard]] bool uses_object() const noexcept { return uses_object_; }
   [[nodiscard]] bool is_alive() const noexcept { return phase() == Phase::running; }
   [[nodiscard]] std::string name();
@@ -82,6 +83,8 @@ class ThreadState {
   ThreadState(Origin origin, std::string name, bool daemon);
   ~ThreadState();
 
+  const char* enlist(threading::Thread& object, bool uses_object) noexcept;
+  void call_off_start() noexcept;
   static void* entry(void* state);
   void begin() noexcept;
   void call();
@@ -90,7 +93,10 @@ class ThreadState {
   void become_main() noexcept;
   void reap() noexcept;
   [[nodiscard]] Phase phase() const noexcept { return phase_.load(std::memory_order_acquire); }
+  // It is in the process from which this one was forked; one that is not started is nowhere yet.
   [[nodiscard]] bool is_inherited() const noexcept;
+  // Its stop_callbacks are on stacks that are not here.
+  [[nodiscard]] bool is_the_parents() const noexcept { return phase() != Phase::unstarted && is_inherited(); }
 
   std::atomic<std::uint32_t> references_{1};
   std::atomic<Phase> phase_{Phase::unstarted};  // written under the registry's mutex; release: with all before it
@@ -99,10 +105,11 @@ class ThreadState {
   const bool uses_object_;
   std::stop_source stop_;
   threading::Event started_;
-  threading::Event done_;                   // set after phase finished
-  std::atomic<std::uint64_t> ident_{0};     // 0: none
-  std::atomic<pid_t> native_id_{0};         // 0: none
-  std::atomic<std::uint32_t> kernel_part_;  // see reap()
+  threading::Event done_;                     // set after phase finished, and if the system refuses the thread
+  std::atomic<std::uint64_t> ident_{0};       // 0: none
+  std::atomic<pid_t> native_id_{0};           // 0: none
+  std::atomic<std::uint32_t> kernel_part_;    // see reap()
+  std::atomic<std::uint64_t> generation_{0};  // in which process it runs or ran, see ThreadRegistry::forks
 
   // Guarded by the registry's mutex.
   std::string name_;
@@ -111,7 +118,6 @@ class ThreadState {
   threading::Thread* object_ = nullptr;        // whose run() runs, or is going to
   std::shared_ptr<threading::Thread> keeper_;  // of the object
   pthread_t handle_{};                         // from phase running on
-  std::uint64_t generation_ = 0;               // in which process it runs or ran, see ThreadRegistry::forks
   ThreadState* next_ = nullptr;
   ThreadState* previous_ = nullptr;
 };

@@ -97,7 +97,8 @@ class PLAIT_EXPORT Thread : public std::enable_shared_from_this<Thread> {
   // does.
   void join(const Until& until = {});
 
-  // A request that the target's stop_token shows; what it does about it is its business.
+  // A request that the target's stop_token shows; what it does about it is its business. In a child made by fork, of a
+  // thread of the parent's: false, and a token without a state.
   bool request_stop();
   [[nodiscard]] std::stop_token get_stop_token() const;
 

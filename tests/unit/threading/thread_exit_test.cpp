@@ -113,6 +113,18 @@ TEST(ThreadExit, AForkedChildJoinsItsOwnThreads) {
   }
 }
 
+TEST(ThreadExit, AForkedThreadThatPlaitDidNotKnowCanBeJoined) {
+  const Outcome outcome = play("fork_in_a_foreign_thread");
+  EXPECT_EQ(outcome.output, "thread of the child end of main");
+  EXPECT_EQ(outcome.status, 5);
+}
+
+TEST(ThreadExit, AForkedChildLeavesStaticThreadsOfTheParent) {
+  const Outcome outcome = play("fork_with_a_static_timer");
+  EXPECT_EQ(outcome.output, "end of main");
+  EXPECT_EQ(outcome.status, 5);
+}
+
 TEST(ThreadExit, AForkedThreadMayJustReturn) {
   const Outcome outcome = play("fork_in_a_thread_and_return");
   EXPECT_EQ(outcome.output, "thread of the child callback end of main");

@@ -9,6 +9,7 @@
 #include <any>
 #include <atomic>
 #include <csignal>
+#include <exception>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -526,6 +527,18 @@ TEST(ThreadDeathTest, SubclassMovedFromWhileItRunsEndsTheProgram) {
       "hold it by std::shared_ptr");
 }
 
+TEST(ThreadDeathTest, TheTerminateHandlerMayUseTheModule) {
+  if (os::under_thread_sanitizer) GTEST_SKIP() << "ThreadSanitizer reports the race first";
+  EXPECT_EXIT(
+      {
+        std::set_terminate([] { ::_exit(static_cast<int>(active_count())); });
+        std::latch go(1);
+        Careless thread(go);
+        thread.start();
+      },
+      testing::ExitedWithCode(2), "careless is destroyed");
+}
+
 TEST(Thread, RunMayBeCalledByHand) {
   int count = 0;
   Thread thread([&] { ++count; });
@@ -564,6 +577,28 @@ TEST(Thread, CancellingEndsItInOrder) {
   thread.join();
   EXPECT_FALSE(thread.is_alive());
   EXPECT_TRUE(weak.expired());
+}
+
+// Until the thread has given back its stack, pthread_join is a cancellation point.
+TEST(Thread, AJoinIsCompletedBeforeItIsCancelled) {
+  if (os::under_thread_sanitizer) GTEST_SKIP() << "ThreadSanitizer misses that a cancelled thread ends";
+  pthread_key_t slow_end{};  // made after plait's, whose destructors come first
+  ASSERT_EQ(pthread_key_create(&slow_end, [](void*) { std::this_thread::sleep_for(50ms); }), 0);
+  Thread slow([&] { pthread_setspecific(slow_end, &slow_end); });
+  slow.start();
+  std::atomic<bool> joined = false;
+  Thread cancelled([&] {
+    pthread_cancel(pthread_self());
+    slow.join();
+    joined = true;
+    pthread_testcancel();
+    joined = false;
+  });
+  cancelled.start();
+  cancelled.join();
+  EXPECT_TRUE(joined);
+  slow.join();
+  pthread_key_delete(slow_end);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <functional>
@@ -22,6 +23,7 @@
 #include "plait/threading/excepthook.hpp"
 #include "plait/threading/lock.hpp"
 #include "plait/threading/thread.hpp"
+#include "plait/threading/timer.hpp"
 
 namespace {
 
@@ -274,6 +276,46 @@ int fork_in_a_thread_and_return() {
   return status;
 }
 
+// The forking thread is the child's main thread, though plait had not known it.
+int fork_in_a_foreign_thread() {
+  int status = 0;
+  std::thread([&] {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      std::make_shared<Thread>([] {
+        main_thread().join();
+        say("thread of the child ");
+      })->start();
+      std::exit(5);
+    }
+    status = wait_for(child);
+  }).join();
+  say("end of main");
+  return status;
+}
+
+// It is destroyed in the child, too, where the thread that waits is not; its stack is another's there.
+int fork_with_a_static_timer() {
+  static Timer timer(std::chrono::hours(1), [] {});
+  timer.start();
+  const pid_t child = ::fork();
+  if (child == 0) {
+    for (int i = 0; i < 2; ++i) {
+      Thread thread([] {
+        volatile char stack[200'000];
+        for (volatile char& byte : stack) byte = 'A';
+      });
+      thread.start();
+      thread.join();
+    }
+    std::exit(5);
+  }
+  const int status = wait_for(child);
+  timer.cancel();
+  say("end of main");
+  return status;
+}
+
 // ---- no memory for the stack of a thread
 
 class NoAddressSpace {
@@ -349,6 +391,8 @@ int main(int argc, char** argv) {
       SCENE(fork_and_join_in_the_child),
       SCENE(fork_in_a_thread_and_join_in_the_child),
       SCENE(fork_in_a_thread_and_return),
+      SCENE(fork_in_a_foreign_thread),
+      SCENE(fork_with_a_static_timer),
       SCENE(refused),
       SCENE(uncaught),
 #undef SCENE
