@@ -26,6 +26,7 @@ struct LocalTable {
   void make_room(std::size_t slot);
   void take(std::unique_ptr<LocalNode> node, const LocalBase& local) noexcept;
   void destroy_values() noexcept;
+  void destroy_value(std::size_t slot) noexcept;
 
   std::vector<LocalEntry> entries;  // by slot; only its thread uses them
   std::vector<LocalNode*> nodes;    // by slot; guarded by Locals::mutex
@@ -112,25 +113,37 @@ void LocalTable::take(std::unique_ptr<LocalNode> node, const LocalBase& local) n
   static_cast<void>(node.release());
 }
 
-// What is destroyed may use other locals, and even this one, whose values are then made again.
+// What is destroyed may use locals, whose values are then made again, though not for ever: as in PTHREAD, a few rounds.
 void LocalTable::destroy_values() noexcept {
   Locals& locals = Locals::get();
-  std::unique_lock lock(locals.mutex);
-  for (;;) {
-    const auto last =
-        std::ranges::find_if(nodes.rbegin(), nodes.rend(), [](LocalNode* node) { return node != nullptr; });
-    if (last == nodes.rend()) return;
-    const std::unique_ptr<LocalNode> node(std::exchange(*last, nullptr));
-    node->is_dying_ = true;  // and still in the list of its local, which waits for it
-    lock.unlock();
-    entries[node->slot_] = {};
-    node->destroy_value();
-    lock.lock();
-    if (node->local_ == nullptr) continue;
-    node->local_->unlink(*node);
-    locals.death.fetch_add(1, std::memory_order_relaxed);  // ordered by the mutex
-    if (locals.waiting > 0) os::futex_wake(locals.death, INT_MAX, os::Scope::private_);
+  for (int round = 0; round < PTHREAD_DESTRUCTOR_ITERATIONS; ++round) {
+    for (std::size_t slot = entries.size(); slot-- > 0;) {
+      if (entries[slot].number != 0) destroy_value(slot);
+    }
   }
+  const std::scoped_lock lock(locals.mutex);
+  for (LocalNode* const node : nodes) {
+    if (node == nullptr) continue;
+    node->local_->unlink(*node);
+    node->next_ = std::exchange(locals.lost, node);
+  }
+}
+
+void LocalTable::destroy_value(std::size_t slot) noexcept {
+  Locals& locals = Locals::get();
+  std::unique_lock lock(locals.mutex);
+  const std::unique_ptr<LocalNode> node(std::exchange(nodes[slot], nullptr));
+  if (node == nullptr) return;
+  node->is_dying_ = true;  // and still in the list of its local, which waits for it
+  lock.unlock();
+  const std::uint64_t number = entries[slot].number;
+  node->destroy_value();  // which finds the value if it uses its local; or destroys that, and the slot is another's
+  if (entries[slot].number == number) entries[slot] = {};
+  lock.lock();
+  if (node->local_ == nullptr) return;
+  node->local_->unlink(*node);
+  locals.death.fetch_add(1, std::memory_order_relaxed);  // ordered by the mutex
+  if (locals.waiting > 0) os::futex_wake(locals.death, INT_MAX, os::Scope::private_);
 }
 
 void destroy_local_values() noexcept {

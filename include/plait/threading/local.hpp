@@ -110,7 +110,9 @@ namespace plait::threading {
 
 // In each thread the value is made at its first use there: T(), or what the factory returns. It is destroyed when the
 // thread ends, after its thread_locals, or with the local, whichever comes first; the main thread's, and those of
-// threads that the end of the program leaves behind, with the local only if the program does not end by then.
+// threads that the end of the program leaves behind, with the local only if the program does not end by then. A value
+// that uses its own local while it is destroyed finds itself; what such destructors make of other locals is destroyed
+// too, unless that goes on for more than PTHREAD_DESTRUCTOR_ITERATIONS rounds: then the rest is kept.
 //
 // Using it is thread-safe: nobody else has this thread's value, unless it gives away a reference. May be destroyed, in
 // any thread, when no other thread uses it or is going to; that destroys the values of all threads, and waits for those

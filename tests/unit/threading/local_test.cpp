@@ -210,6 +210,42 @@ TEST(Local, ADyingValueMayDestroyItsLocal) {
   EXPECT_EQ(made, nullptr);
 }
 
+struct UsesItself {
+  local<UsesItself>* own = nullptr;
+  int* destroyed = nullptr;
+  const UsesItself* self = this;
+  ~UsesItself() {
+    if (own == nullptr) return;
+    ++*destroyed;
+    EXPECT_EQ(&own->get(), self);
+  }
+};
+
+TEST(Local, ADyingValueFindsItselfInItsLocal) {
+  int destroyed = 0;
+  local<UsesItself> data([&] { return UsesItself{&data, &destroyed}; });
+  run([&] { EXPECT_EQ(data->self, &*data); });
+  EXPECT_EQ(destroyed, 1);
+}
+
+struct Remakes {
+  const local<Remakes>* other = nullptr;
+  int* made = nullptr;
+  ~Remakes() {
+    if (*made < 1000) static_cast<void>(other->get());
+  }
+};
+
+TEST(Local, ValuesThatMakeEachOtherAreKeptInTheEnd) {
+  int made = 0;
+  std::unique_ptr<local<Remakes>> a, b;
+  a = std::make_unique<local<Remakes>>([&] { return ++made, Remakes{b.get(), &made}; });
+  b = std::make_unique<local<Remakes>>([&] { return ++made, Remakes{a.get(), &made}; });
+  run([&] { static_cast<void>(a->get()); });
+  EXPECT_GE(made, 4);
+  EXPECT_LE(made, 10);
+}
+
 TEST(Local, ThreadsEndWhileItIsDestroyed) {
   Counted::made = 0;
   for (int round = 0; round < 200; ++round) {
