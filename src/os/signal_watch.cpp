@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "os/signal_watch.hpp"
 
+#include <pthread.h>
 #include <sched.h>
 #include <unistd.h>
 
@@ -36,11 +37,12 @@ void on_signal(int number) {
 
 }  // namespace
 
-SignalWatch::SignalWatch(int number, int event) : number_(number) {
+SignalWatch::SignalWatch(int number, int event) : number_(number), word_(mine(event)) {
+  static const int registered = pthread_atfork(nullptr, nullptr, [] { running.store(0); });  // they run over there
+  if (registered != 0) throw_system_error(registered, "pthread_atfork");
   if (number <= 0 || number >= NSIG) throw_system_error(EINVAL, "sigaction", "signal " + std::to_string(number));
   std::uint64_t none = watched[number].load();
-  if (none >> 32U == static_cast<std::uint64_t>(getpid()) ||
-      !watched[number].compare_exchange_strong(none, mine(event))) {
+  if (none >> 32U == static_cast<std::uint64_t>(getpid()) || !watched[number].compare_exchange_strong(none, word_)) {
     throw_system_error(EBUSY, "sigaction", "signal " + std::to_string(number) + " is watched already");
   }
   struct sigaction action {};
@@ -54,11 +56,13 @@ SignalWatch::SignalWatch(int number, int event) : number_(number) {
 }
 
 SignalWatch::~SignalWatch() {
+  if (watched[number_].load() != word_) return;  // an inherited one, and this process has its own
   struct sigaction present {};
   sigaction(number_, nullptr, &present);
   if ((present.sa_flags & SA_SIGINFO) == 0 && present.sa_handler == &on_signal) sigaction(number_, &before_, nullptr);
-  const bool is_inherited = watched[number_].exchange(0) >> 32U != static_cast<std::uint64_t>(getpid());
-  while (!is_inherited && running.load() > 0) sched_yield();
+  std::uint64_t own = word_;
+  watched[number_].compare_exchange_strong(own, 0);
+  while (running.load() > 0) sched_yield();
 }
 
 }  // namespace plait::os

@@ -5,11 +5,13 @@
 
 #include <signal.h>
 
+#include <cstdint>
+
 namespace plait::os {
 
 // While it lives, raises an event (file_descriptor.hpp) each time the signal comes, instead of what was done with it
 // before, which is done again afterwards, unless somebody has put a handler in its place meanwhile. There is at most
-// one for a signal. In a child made by fork the signal does nothing.
+// one for a signal. In a child made by fork the signal does nothing, unless the child makes a watch of its own.
 class SignalWatch {
  public:
   // Throws std::system_error: there can be no handler for that signal (EINVAL), or there is such a watch (EBUSY).
@@ -21,6 +23,7 @@ class SignalWatch {
 
  private:
   int number_;
+  std::uint64_t word_;  // process and event
   struct sigaction before_ {};
 };
 

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/syscall.h>
@@ -17,12 +18,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <deque>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "os/error.hpp"
 #include "os/file_descriptor.hpp"
@@ -44,6 +47,7 @@ struct Question {
   bool is_asked = false;
   std::size_t count = 0;
   const void* frames[most_frames] = {};
+  Question* next = nullptr;
 };
 
 // Counts answers; a futex word.
@@ -99,19 +103,75 @@ class Turn {
   const std::uint32_t self_ = static_cast<std::uint32_t>(getpid());
 };
 
+std::uint64_t blocked_signals(pid_t thread) {
+  const std::string path = "/proc/self/task/" + std::to_string(thread) + "/status";
+  const FileDescriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  char text[4096];
+  const ssize_t size = file ? retry_interrupted([&] { return read(file.get(), text, sizeof text); }) : 0;
+  const std::string_view status(text, size > 0 ? static_cast<std::size_t>(size) : 0);
+  const auto at = status.find("SigBlk:\t");
+  std::uint64_t mask = 0;
+  constexpr std::size_t label = 8, digits = 16;
+  if (at != std::string_view::npos && status.size() >= at + label + digits) {
+    std::from_chars(status.data() + at + label, status.data() + at + label + digits, mask, 16);
+  }
+  return mask;
+}
+
+constexpr bool has(std::uint64_t mask, int signal) noexcept { return (mask >> (signal - 1) & 1U) != 0; }
+
 // ---- the signal --------------------------------------------------------------------------------------------------
+
+// That which has the handler, or 0; changed together under the mutex, for which fork() waits.
+int question_signal = 0;
+std::mutex question_signal_mutex;
+
+bool is_default(int signal) noexcept {
+  struct sigaction present {};
+  return sigaction(signal, nullptr, &present) == 0 && (present.sa_flags & SA_SIGINFO) == 0 &&
+         present.sa_handler == SIG_DFL;
+}
+
+// Ignoring it first forgets what is still pending, which would end the program.
+void give_back(int signal) noexcept {
+  struct sigaction action {};
+  action.sa_handler = SIG_IGN;
+  sigaction(signal, &action, nullptr);
+  action.sa_handler = SIG_DFL;
+  sigaction(signal, &action, nullptr);
+}
+
+// One without a handler, 0 if there is none; and that the fewest threads block, since what is blocked by all but those
+// that block everything may be received by sigwait or signalfd.
+int find_signal(std::span<const pid_t> threads) {
+  std::vector<std::uint64_t> masks;
+  for (const pid_t thread : threads) masks.push_back(blocked_signals(thread));
+  int best = 0;
+  std::ptrdiff_t fewest = 0;
+  for (int signal = SIGRTMAX; signal >= SIGRTMIN; --signal) {
+    const auto blocking = std::ranges::count_if(masks, [&](std::uint64_t mask) { return has(mask, signal); });
+    if ((best != 0 && blocking >= fewest) || !is_default(signal)) continue;
+    best = signal;
+    fewest = blocking;
+  }
+  return best;
+}
 
 // Has the handler while it lives, on a signal that nobody uses.
 class QuestionSignal {
  public:
-  QuestionSignal() {
-    for (number_ = SIGRTMAX; number_ >= SIGRTMIN; --number_) {
-      struct sigaction used {};
-      if (sigaction(number_, nullptr, &used) == 0 && (used.sa_flags & SA_SIGINFO) == 0 && used.sa_handler == SIG_DFL) {
-        break;
-      }
-    }
-    if (number_ < SIGRTMIN) throw_system_error(EBUSY, "sigaction", "every real-time signal has a handler");
+  explicit QuestionSignal(std::span<const pid_t> threads) : number_(find_signal(threads)) {
+    if (number_ == 0) throw_system_error(EBUSY, "sigaction", "every real-time signal has a handler");
+    static const int registered =
+        pthread_atfork([] { question_signal_mutex.lock(); }, [] { question_signal_mutex.unlock(); },
+                       [] {
+                         const int signal = std::exchange(question_signal, 0);
+                         if (signal != 0) give_back(signal);  // in the midst of a dump
+                         question_signal_mutex.unlock();
+                       });
+    if (registered != 0) throw_system_error(registered, "pthread_atfork");
+    const std::scoped_lock lock(question_signal_mutex);
+    question_signal = number_;
     struct sigaction action {};
     action.sa_sigaction = &on_question;
     // While the handler runs nothing is blocked: who blocks the signal has not got it.
@@ -120,16 +180,11 @@ class QuestionSignal {
   }
   QuestionSignal(const QuestionSignal&) = delete;
   QuestionSignal& operator=(const QuestionSignal&) = delete;
-  // Ignoring it first forgets what is still pending, which would end the program.
   ~QuestionSignal() {
-    struct sigaction action {};
-    action.sa_handler = SIG_IGN;
-    sigaction(number_, &action, nullptr);
-    action.sa_handler = SIG_DFL;
-    sigaction(number_, &action, nullptr);
+    const std::scoped_lock lock(question_signal_mutex);
+    give_back(number_);
+    question_signal = 0;
   }
-
-  [[nodiscard]] int number() const noexcept { return number_; }
 
   // False: there is no such thread any more.
   bool ask(Question& question) const noexcept {
@@ -142,20 +197,7 @@ class QuestionSignal {
     return syscall(SYS_rt_tgsigqueueinfo, getpid(), question.native_id.load(), number_, &info) == 0;
   }
 
-  [[nodiscard]] bool is_blocked_by(pid_t thread) const {
-    const std::string path = "/proc/self/task/" + std::to_string(thread) + "/status";
-    const FileDescriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    char text[4096];
-    const ssize_t size = file ? retry_interrupted([&] { return read(file.get(), text, sizeof text); }) : 0;
-    const std::string_view status(text, size > 0 ? static_cast<std::size_t>(size) : 0);
-    const auto at = status.find("SigBlk:\t");
-    std::uint64_t mask = 0;
-    constexpr std::size_t label = 8, digits = 16;
-    if (at != std::string_view::npos && status.size() >= at + label + digits) {
-      std::from_chars(status.data() + at + label, status.data() + at + label + digits, mask, 16);
-    }
-    return (mask >> (number_ - 1) & 1U) != 0;
-  }
+  [[nodiscard]] bool is_blocked_by(pid_t thread) const { return has(blocked_signals(thread), number_); }
 
  private:
   int number_;
@@ -192,18 +234,25 @@ void wait_for_answers(std::span<Question* const> questions, const QuestionSignal
   }
 }
 
-// For threads that are listed. Under the turn.
+// For threads that are listed. Under the turn. A fork in the midst of it finds the list whole.
 std::vector<Question*> make_questions(std::span<const pid_t> threads) {
-  static std::deque<Question>& all = *new std::deque<Question>;
-  while (all.size() < threads.size()) all.emplace_back();
+  static Question* all = nullptr;
   std::vector<Question*> questions;
+  Question* unused = all;
   for (const pid_t thread : threads) {
-    Question& question = all[questions.size()];
+    if (unused == nullptr) {
+      auto* const made = new Question;
+      made->next = all;
+      all = made;
+      questions.push_back(made);
+    } else {
+      questions.push_back(std::exchange(unused, unused->next));
+    }
+    Question& question = *questions.back();
     question.native_id.store(thread, std::memory_order_relaxed);
     question.answered.store(false, std::memory_order_relaxed);
     question.is_asked = false;
     question.count = 0;
-    questions.push_back(&question);
   }
   return questions;
 }
@@ -218,7 +267,7 @@ std::vector<ThreadStack> capture_stacks() {
   _Unwind_Backtrace(&add_frame, questions.front());
   questions.front()->answered.store(true, std::memory_order_relaxed);
   {
-    const QuestionSignal signal;
+    const QuestionSignal signal(threads);
     for (Question* question : std::span(questions).subspan(1)) question->is_asked = signal.ask(*question);
     wait_for_answers(questions, signal);
   }

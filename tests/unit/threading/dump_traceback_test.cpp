@@ -134,6 +134,24 @@ TEST_F(DumpTraceback, LeavesSignalsAsTheyWere) {
   }
 }
 
+TEST_F(DumpTraceback, LeavesAloneASignalThatTheHostReceivesByWaiting) {
+  sigset_t waited_for;
+  sigemptyset(&waited_for);
+  sigaddset(&waited_for, SIGRTMAX);
+  pthread_sigmask(SIG_BLOCK, &waited_for, nullptr);
+  siginfo_t received{};
+  Thread waiting([&] {
+    while (sigwaitinfo(&waited_for, &received) < 0) continue;  // EINTR, by the signal that asks for the stack
+  });
+  waiting.start();
+  while (!is_asleep(waiting)) std::this_thread::yield();
+  const std::string dump = written_by([](int fd) { dump_traceback(fd); });
+  ASSERT_EQ(::pthread_sigqueue(static_cast<pthread_t>(waiting.ident().value()), SIGRTMAX, {.sival_int = 7}), 0);
+  waiting.join();
+  pthread_sigmask(SIG_UNBLOCK, &waited_for, nullptr);
+  EXPECT_EQ(received.si_value.sival_int, 7);
+}
+
 TEST_F(DumpTraceback, WhileThreadsStartAndEnd) {
   std::vector<Thread> threads;
   for (int i = 0; i < 2; ++i) {

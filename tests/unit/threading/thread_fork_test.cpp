@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Threads in a process that forks. The children check what they find and answer by their exit status.
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -9,10 +11,13 @@
 #include <memory>
 #include <semaphore>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
+#include "os/file_descriptor.hpp"
 #include "os/sanitizer.hpp"
+#include "plait/threading/dump_traceback.hpp"
 #include "plait/threading/event.hpp"
 #include "plait/threading/excepthook.hpp"
 #include "plait/threading/local.hpp"
@@ -162,6 +167,57 @@ TEST(ThreadFork, LocalsHaveTheValuesOfTheForkingThread) {
   go_on.set();
   other.join();
   EXPECT_EQ(sum, 100);
+}
+
+// Their stop_callbacks are on stacks that the child uses for its own threads.
+TEST(ThreadFork, ThreadsOfTheParentCannotBeStopped) {
+  Event never;
+  auto waiting = std::make_unique<Thread>([&](const std::stop_token& stop) { never.wait(stop); });
+  waiting->start();
+  EXPECT_EQ(in_a_child([&] {
+              REQUIRE(threads_can_be_used() == 0);
+              REQUIRE(!waiting->request_stop());
+              REQUIRE(!waiting->get_stop_token().stop_possible());
+              waiting.reset();
+              return 0;
+            }),
+            0);
+  EXPECT_TRUE(waiting->is_alive());
+}
+
+TEST(ThreadFork, DumpsOnASignalOfTheChildOutliveThoseOfTheParent) {
+  DumpOnSignal parents = dump_traceback_on(SIGUSR1);
+  EXPECT_EQ(in_a_child([&] {
+              const os::Pipe pipe = os::make_pipe();
+              const DumpOnSignal own = dump_traceback_on(SIGUSR1, pipe.writer.get());
+              parents.cancel();
+              ::raise(SIGUSR1);
+              char text[6];
+              REQUIRE(::read(pipe.reader.get(), text, sizeof text) == 6);
+              REQUIRE(std::string_view(text, 6) == "Thread");
+              return 0;
+            }),
+            0);
+}
+
+TEST(ThreadFork, WhileADumpIsWritten) {
+  if (os::under_address_sanitizer) GTEST_SKIP() << "a child may find the allocator of AddressSanitizer locked";
+  const os::FileDescriptor nowhere(::open("/dev/null", O_WRONLY | O_CLOEXEC));
+  const auto handlers = [] {
+    std::vector<void (*)(int)> all;
+    for (int number = SIGRTMIN; number <= SIGRTMAX; ++number) {
+      struct sigaction present {};
+      ::sigaction(number, nullptr, &present);
+      all.push_back(present.sa_handler);
+    }
+    return all;
+  };
+  const auto before = handlers();
+  Thread dumping([&](const std::stop_token& stop) {
+    while (!stop.stop_requested()) dump_traceback(nowhere.get());
+  });
+  dumping.start();
+  for (int i = 0; i < 100; ++i) EXPECT_EQ(in_a_child([&] { return handlers() == before ? 0 : 1; }), 0);
 }
 
 TEST(ThreadFork, WhileThreadsStartAndEnd) {
