@@ -181,9 +181,9 @@ class BasicQueue {
 
   // From now on put throws ShutDown, and get when the queue is empty; threads that wait in them are woken to do so.
   // `immediate`: what is in it is dropped, and counts as done, so that join() waits for nothing but what has been got.
-  // A container of one's own is told to clear(), with the queue's lock held; when that throws, so does this, the queue is
-  // not shut down, and what has been dropped counts as got.
-  // May be called again, and then with `immediate`. task_done() and join() work on.
+  // A container of one's own is told to clear(), with the queue's lock held; when that throws, so does this, the queue
+  // is not shut down, and what has been dropped counts as got. May be called again, and then with `immediate`.
+  // task_done() and join() work on.
   void shutdown(bool immediate = false);
   void shutdown(const ShutdownOptions& options) { shutdown(options.immediate); }
   [[nodiscard]] bool is_shutdown() const noexcept { return core_.is_shut_down(); }
