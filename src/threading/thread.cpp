@@ -46,7 +46,10 @@ void Thread::let_go() noexcept {
 }
 
 Ref<ThreadState> Thread::give_away() noexcept {
-  if (owns_) state_->check_free_of(*this);
+  if (owns_) {
+    state_->check_free_of(*this);
+    if (typeid(*this) != typeid(Thread)) state_->note_subclass();
+  }
   return std::move(state_);
 }
 
@@ -57,8 +60,14 @@ ThreadState& Thread::state() const {
 
 void Thread::start() {
   ThreadState& thread = state();
+  const bool is_plain = typeid(*this) == typeid(Thread);
+  if (is_plain && thread.uses_object() && thread.is_of_subclass()) {
+    throw RuntimeError("can't start " + name() +
+                       ", which was moved from an object of a subclass to a plain Thread, without its run(); hold "
+                       "objects of subclasses by std::unique_ptr or std::shared_ptr");
+  }
   // A plain Thread's target has all it needs: the object is not used any more.
-  thread.start(*this, thread.uses_object() && typeid(*this) != typeid(Thread));
+  thread.start(*this, thread.uses_object() && !is_plain);
 }
 
 void Thread::run() { state().run_target(); }

@@ -61,6 +61,9 @@ class ThreadState {
   [[nodiscard]] bool request_stop() noexcept;
   [[nodiscard]] std::stop_token get_stop_token() const noexcept;
   [[nodiscard]] bool uses_object() const noexcept { return uses_object_; }
+  // An object of a subclass was its owner.
+  void note_subclass() noexcept { is_of_subclass_ = true; }
+  [[nodiscard]] bool is_of_subclass() const noexcept { return is_of_subclass_; }
   [[nodiscard]] bool is_alive() const noexcept { return phase() == Phase::running; }
   [[nodiscard]] std::string name();
   void set_name(std::string name);
@@ -103,6 +106,7 @@ class ThreadState {
   std::atomic<bool> daemon_{false};
   std::atomic<Origin> origin_;
   const bool uses_object_;
+  bool is_of_subclass_ = false;  // only its owner uses it
   std::stop_source stop_;
   threading::Event started_;
   threading::Event done_;                     // set after phase finished, and if the system refuses the thread

@@ -17,7 +17,8 @@ void TimerTarget::run(const std::stop_token& stop) {
     ~SetFinished() { finished.set(); }
   };
   const SetFinished at_the_end{*finished_};
-  if (!finished_->wait({interval_, stop}) && !stop.stop_requested()) call_->run(stop);
+  if (finished_->wait({interval_, stop})) return;
+  if (!stop.stop_requested() && !finished_->is_set()) call_->run(stop);  // it may be cancelled since
 }
 
 }  // namespace plait::detail

@@ -43,7 +43,8 @@ class PLAIT_EXPORT DumpOnSignal {
 };
 
 // Each time the signal comes, a thread of plait's ("plait-dump") writes what dump_traceback() writes, without itself.
-// It works while every other thread hangs. Signals that come during a dump count as one. In a child made by fork the
+// It works while every other thread hangs, unless one hangs in the dynamic loader (dlopen, the constructors of what it
+// loads), which is asked for the names. Signals that come during a dump count as one. In a child made by fork the
 // signal does nothing.
 //
 //   const auto dump = plait::threading::dump_traceback_on(SIGUSR1);

@@ -44,12 +44,14 @@ using ThreadError = RuntimeError;
 // run() ends. What the target returns is dropped; what it throws goes to threading::excepthook.
 //
 // The destructor of the owner of a running thread requests a stop and joins; a daemon is let go, and so is the calling
-// thread itself. The end of the program joins every thread that is no daemon, without a request to stop, before
-// thread_locals of the main thread and static objects are destroyed, and then leaves daemons where they are: they run
-// on until the process is gone.
+// thread itself. The end of the program joins every thread that is no daemon, without a request to stop, after most of
+// the main thread's thread_locals were destroyed, before static objects are (when the main thread ends the program);
+// and then leaves daemons where they are: they run on until the process is gone. A static Thread whose target waits for
+// its stop_token needs `register_atexit([&] { thread.request_stop(); })`.
 //
 // A subclass overrides run(). Its object must outlive run(): if it is destroyed or moved from before, the program is
-// terminated with a message. Held by std::shared_ptr when started, any Thread lives until its run() ends:
+// terminated with a message, also for a daemon. Moved to a plain Thread it cannot be started any more. Held by
+// std::shared_ptr when started, any Thread lives until its run() ends:
 //   std::make_shared<Thread>(work, 7)->start();
 //
 // Everything but moving and destroying is thread-safe. A handle that was moved from throws RuntimeError. After fork()
@@ -85,7 +87,8 @@ class PLAIT_EXPORT Thread : public std::enable_shared_from_this<Thread> {
   virtual ~Thread();
 
   // Returns when the thread runs. Throws RuntimeError: it was started before; the system has no thread to give, and it
-  // may be tried again; the program ends, and the threads it waits for have ended.
+  // may be tried again; the program ends, and the threads it waits for have ended; it was moved from an object of a
+  // subclass, whose run() it does not have. Throws std::bad_alloc, and it may be tried again.
   void start();
 
   // What the thread does: calls the target, if there is one and it was not called before. To be overridden.
@@ -158,7 +161,8 @@ class PLAIT_EXPORT Thread : public std::enable_shared_from_this<Thread> {
 PLAIT_EXPORT std::size_t stack_size(std::size_t size);
 
 // Calls f when the program ends, before its threads are joined; the last registered first. What it throws is reported
-// on stderr. Throws RuntimeError: the program ends already. Python's threading._register_atexit.
+// on stderr. Most of the main thread's thread_locals are gone by then, static objects are not. Throws RuntimeError: the
+// program ends already; std::bad_alloc. Python's threading._register_atexit.
 PLAIT_EXPORT void register_atexit(std::function<void()> f);
 
 }  // namespace plait::threading

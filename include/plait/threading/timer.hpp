@@ -56,8 +56,8 @@ class Timer final : public Thread {
       : Timer(std::move(options), std::chrono::duration<long double, std::nano>(interval).count(),
               detail::make_thread_call(std::forward<F>(f), std::forward<Args>(args)...), std::make_shared<Event>()) {}
 
-  // The function will not be called, if it has not begun; before start(), too. No effect after that. Throws
-  // RuntimeError: moved from.
+  // The function will not be called, if it has not begun; before start(), too. No effect after that, nor if the
+  // time comes at the same moment: join() to be sure. Throws RuntimeError: moved from.
   void cancel() { finished().set(); }
   // Set when it was cancelled, or the function has been called and has returned or thrown. Lives as long as the Timer.
   [[nodiscard]] Event& finished() const {

@@ -51,6 +51,12 @@ TEST(ThreadExit, LeavesDaemonsWhereTheyAre) {
   EXPECT_EQ(outcome.status, 3);
 }
 
+TEST(ThreadExit, LeavesValuesOfDaemonsInLocals) {
+  const Outcome outcome = play("leaves_values_of_daemons");
+  EXPECT_EQ(outcome.output, "static object");
+  EXPECT_EQ(outcome.status, 3);
+}
+
 TEST(ThreadExit, DaemonsMayUsePlaitToTheEnd) {
   for (int i = 0; i < 20; ++i) {
     const Outcome outcome = play("leaves_busy_daemons");

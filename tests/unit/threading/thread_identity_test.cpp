@@ -116,6 +116,16 @@ TEST(Thread, TheSystemKnowsTheName) {
   thread.join();
 }
 
+TEST(Thread, TheSystemKnowsDefaultNamesWithoutTheFunction) {
+  const auto name_of_this_thread = +[](std::string* name) { *name = os::thread_name(get_native_id()); };
+  std::string seen;
+  Thread thread(name_of_this_thread, &seen);
+  thread.start();
+  thread.join();
+  EXPECT_TRUE(seen.starts_with("Thread-")) << seen;
+  EXPECT_EQ(seen.find_first_not_of("0123456789", 7), std::string::npos) << seen;
+}
+
 TEST(Thread, NamesForTheSystemAreCutBetweenCharacters) {
   EXPECT_EQ(os::short_thread_name("fifteen letters"), "fifteen letters");
   EXPECT_EQ(os::short_thread_name("fourteen char\u00e9"), "fourteen char\u00e9");

@@ -38,6 +38,7 @@ using namespace std::chrono_literals;
 static_assert(!std::is_copy_constructible_v<Thread>);
 static_assert(std::is_nothrow_move_constructible_v<Thread>);
 static_assert(std::has_virtual_destructor_v<Thread>);
+static_assert(std::is_same_v<ThreadError, RuntimeError>);
 
 bool is_listed(const Thread& thread) { return std::ranges::count(enumerate(), thread) == 1; }
 
@@ -496,6 +497,13 @@ TEST(Thread, SubclassMayBeMovedBeforeItsStartAndAfterItsEnd) {
   const Recorder c = std::move(b);
   EXPECT_EQ(c.seen, "a");
   EXPECT_FALSE(c.is_alive());
+}
+
+TEST(Thread, SubclassMovedToAPlainThreadIsNotStarted) {
+  std::vector<Thread> threads;
+  threads.push_back(Recorder("sliced"));
+  EXPECT_TRUE(message_of([&] { threads[0].start(); }).starts_with("can't start sliced, which was moved from"));
+  EXPECT_FALSE(threads[0].is_alive());
 }
 
 struct Careless : Thread {

@@ -21,6 +21,7 @@
 
 #include "plait/threading/event.hpp"
 #include "plait/threading/excepthook.hpp"
+#include "plait/threading/local.hpp"
 #include "plait/threading/lock.hpp"
 #include "plait/threading/thread.hpp"
 #include "plait/threading/timer.hpp"
@@ -87,6 +88,19 @@ int joins_threads_of_threads() {
 
 int leaves_daemons() {
   Thread({.daemon = true}, [] { callback_ran().wait(); }).start();
+  static const SayAtEnd later{"static object"};
+  return 3;
+}
+
+int leaves_values_of_daemons() {
+  static local<SayAtEnd> data([] { return SayAtEnd{"value"}; });
+  Event made;
+  Thread({.daemon = true}, [&] {
+    static_cast<void>(data.get());
+    made.set();
+    for (;;) ::pause();
+  }).start();
+  made.wait();
   static const SayAtEnd later{"static object"};
   return 3;
 }
@@ -377,6 +391,7 @@ int main(int argc, char** argv) {
       SCENE(joins_static),
       SCENE(joins_threads_of_threads),
       SCENE(leaves_daemons),
+      SCENE(leaves_values_of_daemons),
       SCENE(leaves_busy_daemons),
       SCENE(main_can_be_joined),
       SCENE(main_ends_by_pthread_exit),
