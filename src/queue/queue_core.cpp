@@ -70,7 +70,11 @@ void QueueCore::sleep(WaiterList& list, std::atomic<bool>& flag, const Until& un
     if (!waits) flag.store(!list.empty(), std::memory_order_relaxed);
   }
   held.release();
-  if (!waits || waiter.wait(until)) return;
+  const auto begin = os::SpinBudget::Clock::now();
+  if (!waits || waiter.wait(until, true)) {
+    if (waits) spin_budget.woke_after(os::SpinBudget::Clock::now() - begin);
+    return;
+  }
   {
     const std::scoped_lock guard(wait_lock_);
     if (waiter.is_linked()) {
