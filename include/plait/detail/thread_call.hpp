@@ -54,7 +54,7 @@ inline constexpr TakesStop takes_stop = std::invocable<F, std::stop_token, Args.
 
 // The code of a function or of a member function that is not virtual.
 template <class F>
-const void* code_of(const F& f) noexcept {
+const void* entry_of(const F& f) noexcept {
   if constexpr (std::is_function_v<std::remove_pointer_t<F>>) {
     return reinterpret_cast<const void*>(f);
   } else if constexpr (std::is_member_function_pointer_v<F>) {
@@ -79,7 +79,7 @@ class ThreadCall final : public ThreadTarget {
       : f_(std::forward<G>(f)), args_(std::forward<Given>(args)...) {}
 
   void run(const std::stop_token& stop) override { call(stop, std::index_sequence_for<Args...>()); }
-  [[nodiscard]] const void* code() const noexcept override { return code_of(f_); }
+  [[nodiscard]] const void* code() const noexcept override { return entry_of(f_); }
 
  private:
   template <std::size_t... i>

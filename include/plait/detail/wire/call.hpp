@@ -124,7 +124,7 @@ class Call {
   }
   // The callable for error messages: a name that lives as long as the program, and its address or nullptr.
   [[nodiscard]] const char* name() const noexcept { return callable_name<Callable>(); }
-  [[nodiscard]] const void* code() const noexcept { return code_of<Callable>(f_); }
+  [[nodiscard]] const void* code() const noexcept { return wire::code_of<Callable>(f_); }
 
  private:
   template <class Out>

@@ -127,7 +127,7 @@ const void* code_of(const F& f) noexcept {
   } else if constexpr (kind_of<F> == Kind::member) {
     return Codec<F>::address(f);
   } else if constexpr (kind_of<F> == Kind::partial) {
-    return code_of(f.func());
+    return wire::code_of(f.func());
   } else {
     return nullptr;
   }
