@@ -16,7 +16,7 @@ using plait::threading::Thread;
 using Urls = plait::queue::Queue<std::string>;
 
 void get_detail_html(Urls& queue) {
-  for (std::string url : queue) {  // get() after get(), until the queue is shut down
+  for (const std::string& url : queue) {  // get() after get(), until the queue is shut down
     std::printf("get detail html %s\n", url.c_str());
     std::this_thread::sleep_for(2ms);
     queue.task_done();
@@ -33,6 +33,7 @@ int main() {
   Urls detail_url_queue(1000);
   Thread thread_detail_url(get_detail_url, detail_url_queue);
   std::vector<Thread> html_threads;
+  html_threads.reserve(10);
   for (int i = 0; i < 10; ++i) html_threads.emplace_back(get_detail_html, detail_url_queue);
   for (Thread& thread : html_threads) thread.start();
   thread_detail_url.start();

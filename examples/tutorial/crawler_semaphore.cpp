@@ -19,7 +19,7 @@ using plait::threading::Thread;
 std::atomic<int> inside{0}, most{0};
 
 struct HtmlSpider : Thread {
-  HtmlSpider(std::string u, Semaphore& s) : url(u), sem(s) {}
+  HtmlSpider(const std::string& u, Semaphore& s) : url(u), sem(s) {}
   void run() override {
     most = std::max(most.load(), ++inside);
     std::this_thread::sleep_for(20ms);

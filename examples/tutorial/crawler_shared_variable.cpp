@@ -51,6 +51,7 @@ int main() {
   RLock lock;
   Thread thread_detail_url(get_detail_url, lock);
   std::vector<Thread> html_threads;
+  html_threads.reserve(10);
   for (int i = 0; i < 10; ++i) html_threads.emplace_back(get_detail_html, lock);
   for (Thread& thread : html_threads) thread.start();
   thread_detail_url.start();

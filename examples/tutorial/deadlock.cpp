@@ -28,7 +28,7 @@ void acquire_both(Lock& first, Lock& second) {
 
 int main() {
   Lock a, b;
-  Thread A(acquire_both, a, b), B(acquire_both, b, a);
-  A.start();
-  B.start();
+  Thread thread_a(acquire_both, a, b), thread_b(acquire_both, b, a);
+  thread_a.start();
+  thread_b.start();
 }

@@ -6,14 +6,13 @@
 
 #include <chrono>
 #include <cstdio>
-#include <string>
 #include <thread>
 
 using namespace std::chrono_literals;
 using plait::threading::Thread;
 
 struct GetDetailHtml : Thread {
-  explicit GetDetailHtml(std::string name) : Thread({.name = name}) {}
+  explicit GetDetailHtml(const char* name) : Thread({.name = name}) {}
   void run() override {
     std::puts("get detail html started");
     std::this_thread::sleep_for(200ms);
@@ -22,7 +21,7 @@ struct GetDetailHtml : Thread {
 };
 
 struct GetDetailUrl : Thread {
-  explicit GetDetailUrl(std::string name) : Thread({.name = name}) {}
+  explicit GetDetailUrl(const char* name) : Thread({.name = name}) {}
   void run() override {
     std::puts("get detail url started");
     std::this_thread::sleep_for(400ms);

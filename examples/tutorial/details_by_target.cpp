@@ -12,13 +12,13 @@
 using namespace std::chrono_literals;
 using plait::threading::Thread;
 
-void get_detail_html(std::string) {
+void get_detail_html(const std::string&) {
   std::puts("get detail html started");
   std::this_thread::sleep_for(200ms);
   std::puts("get detail html end");
 }
 
-void get_detail_url(std::string) {
+void get_detail_url(const std::string&) {
   std::puts("get detail url started");
   std::this_thread::sleep_for(400ms);
   std::puts("get detail url end");

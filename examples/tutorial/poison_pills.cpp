@@ -38,6 +38,7 @@ int main() {
 
   std::FILE* f = std::tmpfile();
   std::vector<Thread> work_list;
+  work_list.reserve(threads_num);
   for (int i = 0; i < threads_num; ++i) {
     work_list.emplace_back(Thread::Options{.name = "Worker_" + std::to_string(i)}, write_file, queue, lock, f);
   }

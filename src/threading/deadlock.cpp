@@ -17,6 +17,7 @@
 #include <span>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -280,7 +281,7 @@ class Watch {
 bool is_watching() noexcept {
   static const bool watching = [] {
     const char* const value = std::getenv("PLAIT_DEADLOCK");
-    const bool on = value != nullptr && *value != '\0' && !(value[0] == '0' && value[1] == '\0');
+    const bool on = value != nullptr && *value != '\0' && std::string_view(value) != "0";
     if (on) Watch::get();  // its handlers of fork come before those of who uses locks in his
     return on;
   }();

@@ -221,8 +221,8 @@ class BasicQueue<T, Container>::Iterator {
 
   Iterator(const Iterator&) = delete;
   Iterator& operator=(const Iterator&) = delete;
-  Iterator(Iterator&&) = default;
-  Iterator& operator=(Iterator&&) = default;
+  Iterator(Iterator&&) noexcept(std::is_nothrow_move_constructible_v<T>) = default;
+  Iterator& operator=(Iterator&&) noexcept(std::is_nothrow_move_constructible_v<T>) = default;
   ~Iterator() = default;
 
   T&& operator*() const {

@@ -12,8 +12,8 @@ namespace plait::queue {
 
 // As BasicQueue (plait/queue/basic_queue.hpp), whose calls these are, in order: of two items put by one thread, or by
 // two of which the second knew that the first was in, the first comes out first. Who puts and who gets hardly meet.
-// Memory is taken and given back in blocks of some 2 KiB, or of eight items that are larger than 256 bytes; a put that finds it exhausted throws std::bad_alloc and
-// changes nothing.
+// Memory is taken and given back in blocks of some 2 KiB, or of eight items that are larger than 256 bytes; a put that
+// finds it exhausted throws std::bad_alloc and changes nothing.
 //
 //   plait::queue::Queue<std::string> urls(1000);
 //   urls.put("a");
