@@ -25,10 +25,19 @@ class LockSuite : public testing::Test {
   using Workers = typename Kind::Workers;
   using Event = typename Workers::Event;
 
+  static constexpr auto hold = [](auto& lock, auto& held, auto& enough) {
+    lock.acquire();
+    held.set();
+    enough.wait();
+    lock.release();
+  };
+  using HoldTask = decltype(Workers::start(hold, std::declval<typename Kind::Lock&>(), std::declval<Event&>(),
+                                           std::declval<Event&>()));
+
   // Holds the lock elsewhere, until let go.
   class Holder {
    public:
-    explicit Holder(typename Kind::Lock& lock) : task_(start(lock)) { held_.wait(); }
+    explicit Holder(typename Kind::Lock& lock) : task_(Workers::start(hold, lock, held_, enough_)) { held_.wait(); }
     ~Holder() { let_go(); }
     void let_go() { enough_.set(); }
     void join() {
@@ -37,19 +46,8 @@ class LockSuite : public testing::Test {
     }
 
    private:
-    auto start(typename Kind::Lock& lock) {
-      return Workers::start(
-          [](auto& its_lock, auto& held, auto& enough) {
-            its_lock.acquire();
-            held.set();
-            enough.wait();
-            its_lock.release();
-          },
-          lock, held_, enough_);
-    }
-
     Event held_, enough_;
-    decltype(std::declval<Holder>().start(std::declval<typename Kind::Lock&>())) task_;
+    HoldTask task_;
   };
 
   typename Kind::Lock lock_;

@@ -96,7 +96,8 @@ TEST_F(DumpTraceback, HasTheStackOfEachThread) {
   stop = true;
   waiting.join();
   busy.join();
-  EXPECT_TRUE(dump.starts_with(header(main_thread()) + "  plait::threading::dump_traceback(int) in ")) << dump;
+  // Optimized, dump_traceback() itself leaves no frame.
+  EXPECT_TRUE(dump.starts_with(header(main_thread()) + "  plait::threading::")) << dump;
   EXPECT_THAT(part_of(dump, main_thread()), HasSubstr("\n  main in "));
   EXPECT_THAT(part_of(dump, waiting), HasSubstr("::wait_in_vain(plait::threading::Lock&) in threading_"));
   EXPECT_THAT(part_of(dump, busy), HasSubstr("::spin(std::atomic<bool> const&) in threading_"));
