@@ -19,17 +19,25 @@ constinit thread_local os::SpinBudget spin_budget;
 // speed meanwhile, and there is more than one item, or room for more than one, when it is found.
 template <class Found>
 bool spin(const Until& until, Found found) noexcept {
-  const os::SpinSeats::Taken seat(os::SpinSeats::of_waiters());
   const Deadline deadline = until.deadline();
-  if (!seat || (!deadline.is_never() && deadline.time() <= Deadline::Clock::now() + os::SpinBudget::most)) return false;
-  constexpr int most_pauses = 4;
-  int pauses = 0;
-  return spin_budget.spin([&] {
+  if (!deadline.is_never() && deadline.time() <= Deadline::Clock::now() + os::SpinBudget::most) return false;
+  // Two who let each other go in turn are for a moment in here both: the other one is about to leave its seat.
+  constexpr int looks_for_a_seat = 64;
+  for (int look = 0; look < looks_for_a_seat; ++look) {
     if (found()) return true;
-    if (pauses < most_pauses) ++pauses;
-    for (int pause = 0; pause < pauses; ++pause) os::cpu_relax();
-    return false;
-  });
+    if (const os::SpinSeats::Taken seat(os::SpinSeats::of_waiters()); seat) {
+      constexpr int most_pauses = 8;
+      int pauses = 0;
+      return spin_budget.spin([&] {
+        if (found()) return true;
+        if (pauses < most_pauses) ++pauses;
+        for (int pause = 0; pause < pauses; ++pause) os::cpu_relax();
+        return false;
+      });
+    }
+    os::cpu_relax();
+  }
+  return false;
 }
 
 }  // namespace
