@@ -71,7 +71,10 @@ class DumpTraceback : public testing::Test {
   asm volatile("");  // no tail call
 }
 
+std::atomic<bool> spins{false};
+
 [[gnu::noinline]] void spin(const std::atomic<bool>& stop) {
+  spins = true;
   while (!stop) asm volatile("");
 }
 
@@ -90,7 +93,7 @@ TEST_F(DumpTraceback, HasTheStackOfEachThread) {
   Thread waiting({.name = "waits"}, wait_in_vain, lock), busy({.name = "spins"}, spin, std::ref(stop));
   waiting.start();
   busy.start();
-  while (!is_asleep(waiting)) std::this_thread::yield();
+  while (!is_asleep(waiting) || !spins) std::this_thread::yield();
   const std::string dump = written_by([](int fd) { dump_traceback(fd); });
   lock.release();
   stop = true;
