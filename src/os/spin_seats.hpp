@@ -6,6 +6,8 @@
 
 #include <atomic>
 
+#include "os/spin.hpp"
+
 namespace plait::os {
 
 class SpinSeats {
@@ -50,5 +52,18 @@ class SpinSeats {
 
   std::atomic<int> free_{not_counted};
 };
+
+// Spins in a seat of the waiters, as long as the budget says, until found(); true: found. Two who let each other go in
+// turn are for a moment in here both: so one that finds no seat looks for a moment whether the other leaves its own.
+template <class Found>
+bool spin_in_seat(SpinBudget& budget, Found found) {
+  constexpr int looks_for_a_seat = 64;
+  for (int look = 0; look < looks_for_a_seat; ++look) {
+    if (found()) return true;
+    if (const SpinSeats::Taken seat(SpinSeats::of_waiters()); seat) return budget.spin(found);
+    cpu_relax();
+  }
+  return false;
+}
 
 }  // namespace plait::os

@@ -21,23 +21,14 @@ template <class Found>
 bool spin(const Until& until, Found found) noexcept {
   const Deadline deadline = until.deadline();
   if (!deadline.is_never() && deadline.time() <= Deadline::Clock::now() + os::SpinBudget::most) return false;
-  // Two who let each other go in turn are for a moment in here both: the other one is about to leave its seat.
-  constexpr int looks_for_a_seat = 64;
-  for (int look = 0; look < looks_for_a_seat; ++look) {
+  constexpr int most_pauses = 8;
+  int pauses = 0;
+  return os::spin_in_seat(spin_budget, [&] {
     if (found()) return true;
-    if (const os::SpinSeats::Taken seat(os::SpinSeats::of_waiters()); seat) {
-      constexpr int most_pauses = 8;
-      int pauses = 0;
-      return spin_budget.spin([&] {
-        if (found()) return true;
-        if (pauses < most_pauses) ++pauses;
-        for (int pause = 0; pause < pauses; ++pause) os::cpu_relax();
-        return false;
-      });
-    }
-    os::cpu_relax();
-  }
-  return false;
+    if (pauses < most_pauses) ++pauses;
+    for (int pause = 0; pause < pauses; ++pause) os::cpu_relax();
+    return false;
+  });
 }
 
 }  // namespace

@@ -27,15 +27,7 @@ constinit thread_local os::SpinBudget spin_budget;
 // True: its word has changed.
 bool Waiter::spin() noexcept {
   // acquire: pairs with the exchange in wake()
-  const auto changed = [this] { return word_.load(std::memory_order_acquire) != waiting; };
-  // Two who let each other go in turn are for a moment in here both: the other one is about to leave its seat.
-  constexpr int looks_for_a_seat = 64;
-  for (int look = 0; look < looks_for_a_seat; ++look) {
-    if (changed()) return true;
-    if (const os::SpinSeats::Taken seat(os::SpinSeats::of_waiters()); seat) return spin_budget.spin(changed);
-    os::cpu_relax();
-  }
-  return false;
+  return os::spin_in_seat(spin_budget, [this] { return word_.load(std::memory_order_acquire) != waiting; });
 }
 
 bool Waiter::wait(const Until& until, bool has_spun) noexcept {
