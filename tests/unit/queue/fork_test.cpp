@@ -1,34 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a forked child finds of a queue in which threads of its parent wait.
 #include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <thread>
 
 #include "conformance/beside.hpp"
 #include "plait/queue.hpp"
+#include "support/in_child.hpp"
 
 namespace plait::queue {
 namespace {
 
-// Whether `check`, run in a forked child, is true.
-template <class Check>
-bool holds_in_child(Check check) {
-  const pid_t child = ::fork();
-  if (child == 0) {
-    ::alarm(60);
-    bool right = false;
-    try {
-      right = check();
-    } catch (...) {
-    }
-    ::_exit(right ? 0 : 1);
-  }
-  int status = 0;
-  ::waitpid(child, &status, 0);
-  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
+using tests::holds_in_child;
 
 template <class Q>
 class QueueFork : public testing::Test {};

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a forked child finds of the locks of its parent (Python's lock_tests: at-fork cases).
 #include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <mutex>
@@ -15,29 +13,14 @@
 #include "plait/threading/lock.hpp"
 #include "plait/threading/rlock.hpp"
 #include "plait/threading/semaphore.hpp"
+#include "support/in_child.hpp"
 
 namespace plait::threading {
 namespace {
 
 using namespace std::chrono_literals;
 
-// Whether `check`, run in a forked child, is true.
-template <class Check>
-bool holds_in_child(Check check) {
-  const pid_t child = ::fork();
-  if (child == 0) {
-    ::alarm(60);
-    bool right = false;
-    try {
-      right = check();
-    } catch (...) {
-    }
-    ::_exit(right ? 0 : 1);
-  }
-  int status = 0;
-  ::waitpid(child, &status, 0);
-  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
+using tests::holds_in_child;
 
 TEST(Fork, ALockWithWaitersIsHeldInTheChildAndWorks) {
   Lock lock;
