@@ -12,6 +12,7 @@
 #include <exception>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "plait/detail/export.hpp"
 
@@ -170,6 +171,36 @@ class PLAIT_EXPORT WorkerDied : public BrokenProcessPool {
 };
 
 }  // namespace futures
+
+namespace multiprocessing {
+
+class PLAIT_EXPORT ProcessError : public Error {
+ public:
+  using Error::Error;
+};
+
+// recv_bytes_into: the message was longer than the room for it. It has been received, and is here.
+class PLAIT_EXPORT BufferTooShort : public ProcessError {
+ public:
+  explicit BufferTooShort(std::string message)
+      : ProcessError("buffer too short for a message of " + std::to_string(message.size()) + " bytes"),
+        message_(std::move(message)) {}
+
+  // The bytes that were received.
+  const std::string& message() const noexcept { return message_; }
+
+ private:
+  std::string message_;
+};
+
+// acquire: the process that held the lock has died, perhaps in the middle of what the lock guards. Thrown once; the lock
+// is not held. Acquire it again to go on; see multiprocessing::AcquireOptions for a way to be told that keeps it.
+class PLAIT_EXPORT AbandonedLockError : public ProcessError {
+ public:
+  using ProcessError::ProcessError;
+};
+
+}  // namespace multiprocessing
 
 namespace threading {
 

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 //
-// Python's `multiprocessing`. So far: processes, start methods, the log.
+// Python's `multiprocessing`. So far: processes, start methods, locks and other objects to synchronize with, the log.
 
 #include "plait/multiprocessing/context.hpp"
 #include "plait/multiprocessing/log.hpp"
 #include "plait/multiprocessing/process.hpp"
+#include "plait/multiprocessing/synchronize.hpp"
 #include "plait/os.hpp"
 
 namespace plait::multiprocessing {

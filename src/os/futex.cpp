@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 
 namespace plait::os {
@@ -36,6 +37,27 @@ bool futex_wait(const std::atomic<std::uint32_t>& word, std::uint32_t expected,
   const long result = syscall(SYS_futex, &word, operation(FUTEX_WAIT_BITSET, scope), expected,
                               deadline ? &until : nullptr, nullptr, FUTEX_BITSET_MATCH_ANY);
   return result == 0 || errno != ETIMEDOUT;
+}
+
+bool futex_wait_or_stop(const std::atomic<std::uint32_t>& word, std::uint32_t expected,
+                        std::optional<steady_clock::time_point> deadline,
+                        const std::atomic<std::uint32_t>& stop) noexcept {
+  std::array<futex_waitv, 2> words{};
+  words[0] = {.val = expected, .uaddr = reinterpret_cast<std::uintptr_t>(&word), .flags = FUTEX_32, .__reserved = 0};
+  words[1] = {.val = 0,
+              .uaddr = reinterpret_cast<std::uintptr_t>(&stop),
+              .flags = FUTEX_32 | FUTEX_PRIVATE_FLAG,
+              .__reserved = 0};
+  timespec until{};
+  if (deadline) until = to_timespec(*deadline);
+  if (syscall(SYS_futex_waitv, words.data(), words.size(), 0, deadline ? &until : nullptr, CLOCK_MONOTONIC) >= 0) {
+    return true;
+  }
+  if (errno != ENOSYS) return errno != ETIMEDOUT;
+  const auto next_look = steady_clock::now() + std::chrono::milliseconds(50);
+  if (deadline && *deadline <= next_look) return futex_wait(word, expected, deadline, Scope::shared);
+  futex_wait(word, expected, next_look, Scope::shared);
+  return true;
 }
 
 int futex_wake(const std::atomic<std::uint32_t>& word, int count, Scope scope) noexcept {

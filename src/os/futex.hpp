@@ -24,6 +24,12 @@ enum class Scope : std::uint8_t { private_, shared };
 bool futex_wait(const std::atomic<std::uint32_t>& word, std::uint32_t expected,
                 std::optional<std::chrono::steady_clock::time_point> deadline, Scope scope) noexcept;
 
+// As futex_wait, of a shared word, but also until `stop`, a word of this process, is not 0 any more; who changes that
+// wakes its sleepers (private_). Where the kernel cannot wait for two words (before Linux 5.16) it returns every 50 ms.
+bool futex_wait_or_stop(const std::atomic<std::uint32_t>& word, std::uint32_t expected,
+                        std::optional<std::chrono::steady_clock::time_point> deadline,
+                        const std::atomic<std::uint32_t>& stop) noexcept;
+
 // Wakes at most `count` sleepers; returns how many. The word may be gone already (its address is only compared), so
 // waking after the last look at an object is legal.
 int futex_wake(const std::atomic<std::uint32_t>& word, int count, Scope scope) noexcept;

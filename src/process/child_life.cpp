@@ -14,6 +14,7 @@
 #include "os/signals.hpp"
 #include "process/process.hpp"
 #include "shm/heap.hpp"
+#include "shm/hold.hpp"
 
 namespace plait::process {
 namespace {
@@ -58,6 +59,7 @@ void live(Birth birth, std::uint32_t owner) noexcept {
     if (!os::read_byte(birth.permit.get())) os::exit_now(0);
     birth.permit.reset();
     shm::Heap::get().enter_child(owner);
+    shm::accept_holds(owner);
     on_exit(leave, nullptr);
     os::unblock_all_signals();
     birth.run(birth.argument);

@@ -13,12 +13,14 @@
 #include "os/fork_generation.hpp"
 #include "os/pidfd.hpp"
 #include "process/process.hpp"
+#include "shm/heap.hpp"
 
 namespace plait::process {
 
 class ChildProcess final : public Child {
  public:
-  ChildProcess(std::uint64_t id, std::shared_ptr<ExitListener> listener) : id_(id), listener_(std::move(listener)) {}
+  ChildProcess(std::uint64_t id, shm::OwnerId owner, std::shared_ptr<ExitListener> listener)
+      : id_(id), owner_(owner), listener_(std::move(listener)) {}
 
   [[nodiscard]] pid_t pid() const noexcept override { return pid_; }
   [[nodiscard]] int pidfd() const noexcept override { return pidfd_.get(); }
@@ -31,6 +33,8 @@ class ChildProcess final : public Child {
   }
 
   [[nodiscard]] std::uint64_t id() const noexcept { return id_; }
+  // Its number for the shared heap.
+  [[nodiscard]] shm::OwnerId owner() const noexcept { return owner_; }
 
   // Before anybody else sees it.
   void begin(pid_t pid, os::FileDescriptor pidfd) noexcept {
@@ -50,6 +54,7 @@ class ChildProcess final : public Child {
   friend class Supervisor;
 
   const std::uint64_t id_;
+  const shm::OwnerId owner_;
   const std::uint64_t generation_ = os::fork_generation();
   pid_t pid_ = 0;
   os::FileDescriptor pidfd_;

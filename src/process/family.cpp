@@ -19,6 +19,7 @@
 #include "process/child_life.hpp"
 #include "process/fresh_image.hpp"
 #include "shm/heap.hpp"
+#include "shm/hold.hpp"
 
 namespace plait::process {
 namespace {
@@ -62,7 +63,7 @@ Family::Family() : lifeline_(os::make_lifeline()) {
 std::shared_ptr<Child> Family::start(StartMethod method, Entry entry, std::uint32_t owner,
                                      std::shared_ptr<ExitListener> listener) {
   std::unique_lock lock(mutex_);
-  auto child = std::make_shared<ChildProcess>(++last_id_, std::move(listener));
+  auto child = std::make_shared<ChildProcess>(++last_id_, owner, std::move(listener));
   lock.unlock();
   supervisor_.expect(child);
   try {
@@ -93,7 +94,13 @@ void Family::start_by_fork(const std::shared_ptr<ChildProcess>& child, Entry ent
   pid_t pid = 0;
   {
     const os::BlockAllSignals blocked;  // the host's handlers are not to run in the child
-    pid = os::fork_process();
+    try {
+      shm::lend_holds(owner);
+      pid = os::fork_process();
+    } catch (...) {
+      shm::recover_objects(owner);
+      throw;
+    }
     if (pid == 0) {
       forget_signals();
       os::discard_output();  // what another thread has printed since is the parent's to write
@@ -112,6 +119,7 @@ void Family::start_by_fork(const std::shared_ptr<ChildProcess>& child, Entry ent
   } catch (...) {
     os::kill_child(pid);  // it has done nothing yet
     os::reap_child(pid);
+    shm::recover_objects(owner);
     throw;
   }
   os::write_byte(permit.writer.get());

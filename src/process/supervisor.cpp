@@ -14,6 +14,7 @@
 #include "os/socket.hpp"
 #include "os/thread.hpp"
 #include "process/protocol.hpp"
+#include "shm/shared_object.hpp"
 
 namespace plait::process {
 namespace {
@@ -171,7 +172,10 @@ void Supervisor::report_all() {
     const std::scoped_lock lock(mutex_);
     reports.swap(reports_);
   }
-  for (const Report& report : reports) report.child->end(report.status);
+  for (const Report& report : reports) {
+    shm::recover_objects(report.child->owner());  // before its listener gives the memory back
+    report.child->end(report.status);
+  }
 }
 
 void Supervisor::close_inherited() noexcept {

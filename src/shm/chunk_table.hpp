@@ -104,6 +104,7 @@ struct ChunkEntry {
 struct alignas(64) BlockWord {
   std::atomic<std::uint64_t> live;
   std::atomic<std::uint64_t> adopted;  // outlives its owner; without meaning for blocks that are not live
+  std::atomic<std::uint64_t> shared;   // outlives every owner; likewise
 };
 inline constexpr std::size_t words_per_chunk = chunk_size / block_alignment / 64;
 inline constexpr std::size_t block_words_size = sizeof(BlockWord) * words_per_chunk;  // of a chunk; reserved as needed
@@ -116,6 +117,8 @@ struct HeapHeader {
   std::atomic<std::uint32_t> next_owner;
   std::atomic<std::uint32_t> frontier;      // chunks that were ever claimed lie below it
   std::atomic<std::uint64_t> cached_pages;  // of free chunks; crashes make it drift, it is recounted when it seems high
+  std::atomic<Offset> objects;              // the table of shared objects (shared_object.hpp)
+  std::atomic<Offset> processes;            // that of processes (process_table.hpp)
 };
 
 // A process's view of the chunks. Thread-safe, and safe against the death of any process at any instruction.

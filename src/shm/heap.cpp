@@ -137,11 +137,23 @@ OwnerId Heap::new_owner() {
   return own_arena().chunks().header().next_owner.fetch_add(1, std::memory_order_relaxed);  // only a number
 }
 
+OwnerId Heap::self() { return own_arena().self(); }
+
 void Heap::enter_child(OwnerId self) noexcept { arena().enter(self); }
 
 void Heap::adopt(void* block) noexcept {
   HeapArena& arena = this->arena();
   if (block != nullptr && arena.self() != 0) arena.adopt(offset_of(block));
+}
+
+void Heap::share(void* block) noexcept {
+  HeapArena& arena = this->arena();
+  if (block != nullptr && arena.self() != 0) arena.share(offset_of(block));
+}
+
+void Heap::unshare(void* block, OwnerId owner) noexcept {
+  HeapArena& arena = this->arena();
+  if (block != nullptr && arena.self() != 0) arena.unshare(offset_of(block), owner);
 }
 
 void Heap::reclaim(OwnerId dead) noexcept {
@@ -156,6 +168,7 @@ void Heap::trim() noexcept {
 
 std::size_t Heap::bytes_in_use() const noexcept { return arena().bytes_in_use(); }
 std::size_t Heap::bytes_committed() const noexcept { return os::reserved_bytes(fd()); }
+HeapHeader& Heap::header() const noexcept { return arena().chunks().header(); }
 int Heap::fd() const noexcept { return arena().chunks().fd(); }
 void* Heap::base() const noexcept { return arena().chunks().base(); }
 std::size_t Heap::size() const noexcept { return arena().chunks().size(); }

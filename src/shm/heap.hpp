@@ -21,6 +21,7 @@ using Offset = std::uint64_t;
 using OwnerId = std::uint32_t;
 
 class HeapArena;
+struct HeapHeader;
 
 // One for each family of processes. Every member function is thread-safe, and none ever waits for another process.
 //
@@ -61,6 +62,8 @@ class Heap {
 
   // A number for a process about to be started.
   OwnerId new_owner();
+  // The number of this process. One that the host forked gets a family, and so a number, of its own.
+  [[nodiscard]] OwnerId self();
 
   // Called once in a new process of the family before any other use: allocations are booked on `self` from here on.
   void enter_child(OwnerId self) noexcept;
@@ -68,6 +71,10 @@ class Heap {
   // The caller's process becomes owner of a block that another process allocated and handed over: it outlives that
   // process. Cheap: one atomic operation.
   void adopt(void* block) noexcept;
+  // The block is the family's from here on: it outlives every process but the last, until somebody frees it.
+  void share(void* block) noexcept;
+  // A block that `owner` had allocated, and that was shared, is its own again; for who clears up after its death.
+  void unshare(void* block, OwnerId owner) noexcept;
   // After `dead` has died: everything that it had allocated and nobody adopted is freed, and what it had left half
   // done is finished. Takes time in proportion to the heap that was ever used (1 ns for 1 MiB).
   void reclaim(OwnerId dead) noexcept;
@@ -80,6 +87,9 @@ class Heap {
   // another live process blocks count that it has only set aside for its next allocations.
   [[nodiscard]] std::size_t bytes_in_use() const noexcept;
   [[nodiscard]] std::size_t bytes_committed() const noexcept;
+
+  // For the tables of the layer.
+  [[nodiscard]] HeapHeader& header() const noexcept;
 
   // What a spawned image needs to map the same heap: descriptor, base address and size.
   [[nodiscard]] int fd() const noexcept;

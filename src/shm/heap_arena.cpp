@@ -134,6 +134,9 @@ bool HeapArena::take_word(Bin& bin, std::uint32_t chunk, SizeClass size_class, s
     if ((word.adopted.load(std::memory_order_relaxed) & free) != 0) {
       word.adopted.fetch_and(~free, std::memory_order_relaxed);
     }
+    if ((word.shared.load(std::memory_order_relaxed) & free) != 0) {
+      word.shared.fetch_and(~free, std::memory_order_relaxed);
+    }
     PLAIT_KILL_POINT("heap.block.taking");
     // Nobody but us sets bits, so they are all ours. acquire: pairs with the fetch_and of who freed them, whose last
     // use of the blocks lies before ours.
@@ -286,10 +289,28 @@ void HeapArena::adopt(Offset offset) noexcept {
     }
     return;
   }
+  give_large(offset, self());
+}
+
+void HeapArena::give_large(Offset offset, OwnerId owner) noexcept {
   const std::uint32_t chunk = chunks_.chunk_of(offset);
   if (chunk == no_chunk) return;
   const ChunkWord word = chunks_.entry(chunk).load();
-  if (word.is(Kind::large)) chunks_.entry(chunk).exchange(word, ChunkWord::large(self(), word.run_pages()));
+  if (word.is(Kind::large)) chunks_.entry(chunk).exchange(word, ChunkWord::large(owner, word.run_pages()));
+}
+
+// The root outlives them all, as its death is everybody's.
+void HeapArena::share(Offset offset) noexcept {
+  Place place;
+  if (!find_small(offset, place)) return give_large(offset, Heap::root);
+  // relaxed: as in adopt()
+  chunks_.blocks(place.chunk)[place.word()].shared.fetch_or(place.bit(), std::memory_order_relaxed);
+}
+
+void HeapArena::unshare(Offset offset, OwnerId owner) noexcept {
+  Place place;
+  if (!find_small(offset, place)) return give_large(offset, owner);
+  chunks_.blocks(place.chunk)[place.word()].shared.fetch_and(~place.bit(), std::memory_order_relaxed);
 }
 
 void HeapArena::reclaim(OwnerId dead) noexcept {
@@ -316,14 +337,15 @@ void HeapArena::reclaim(OwnerId dead) noexcept {
   }
 }
 
-// Frees the blocks that nobody adopted. With some left the chunk becomes ours and ordinary.
+// Frees the blocks that nobody adopted and that are not shared. With some left the chunk becomes ours and ordinary.
 void HeapArena::reclaim_small(std::uint32_t chunk, ChunkWord word) noexcept {
   BlockWord* const words = chunks_.blocks(chunk);
   std::uint64_t left = 0;
   for (std::uint32_t i = 0; i < words_of(block_geometry[word.size_class()].count); ++i) {
-    const std::uint64_t adopted = words[i].adopted.load(std::memory_order_relaxed);
+    const std::uint64_t kept =
+        words[i].adopted.load(std::memory_order_relaxed) | words[i].shared.load(std::memory_order_relaxed);
     // A free at the same time clears its bit before or after: it is one operation, and only the bit counts.
-    left |= words[i].live.fetch_and(adopted, std::memory_order_acq_rel) & adopted;
+    left |= words[i].live.fetch_and(kept, std::memory_order_acq_rel) & kept;
     words[i].adopted.store(0, std::memory_order_relaxed);
   }
   if (left == 0) return chunks_.free_chunk(chunk, word, self());

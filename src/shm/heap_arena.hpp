@@ -39,6 +39,8 @@ class HeapArena {
   [[nodiscard]] std::byte* allocate(std::size_t size) noexcept;
   void deallocate(Offset offset) noexcept;
   void adopt(Offset offset) noexcept;
+  void share(Offset offset) noexcept;
+  void unshare(Offset offset, OwnerId owner) noexcept;
   void reclaim(OwnerId dead) noexcept;
   void trim() noexcept;
 
@@ -90,6 +92,7 @@ class HeapArena {
 
   void release_if_empty(std::uint32_t chunk, SizeClass size_class) noexcept;
   void release_empty_of_others(const Bin& mine) noexcept;
+  void give_large(Offset offset, OwnerId owner) noexcept;
   void reclaim_small(std::uint32_t chunk, ChunkWord word) noexcept;
 
   ChunkTable chunks_;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plait/threading/lock.hpp"
 
+#include "os/backoff.hpp"
 #include "threading/acquire_options.hpp"
-#include "threading/backoff.hpp"
 #include "threading/deadlock.hpp"
 #include "threading/parking_lot.hpp"
 
@@ -47,7 +47,7 @@ bool Lock::take() noexcept {
 
 bool Lock::wait_in_line(const Until& until) noexcept {
   bool was_woken = false;
-  while (!take_backing_off([this] { return take(); })) {
+  while (!os::take_backing_off([this] { return take(); })) {
     if (until.is_over()) return false;
     // has_waiters is set only here, and only under the line's lock: a release that does not see it comes before it in
     // the order of the word, so that this sees the lock free; one that sees it waits for the line and finds us in it.

@@ -3,8 +3,8 @@
 
 #include <string>
 
+#include "os/backoff.hpp"
 #include "threading/acquire_options.hpp"
-#include "threading/backoff.hpp"
 #include "threading/parking_lot.hpp"
 
 namespace plait::threading {
@@ -26,7 +26,7 @@ bool Semaphore::acquire(const AcquireOptions& options) {
 
 bool Semaphore::acquire_slow(const Until& until) {
   bool was_woken = false;
-  while (!take_backing_off([this] { return try_lock(); })) {
+  while (!os::take_backing_off([this] { return try_lock(); })) {
     if (until.is_over()) return false;
     // As with Lock: who does not see has_waiters has given a permit that this sees.
     const Outcome outcome = parking_lot::park(this, was_woken, until, [this] {

@@ -148,6 +148,16 @@ struct SystemExitDetails {
   static SystemExit make(Reader& in, const std::string&) { return SystemExit(get<int>(in)); }
 };
 
+struct BufferTooShortDetails {
+  template <class Out>
+  static void put(Out& out, const multiprocessing::BufferTooShort& error) {
+    wire::put(out, error.message());
+  }
+  static multiprocessing::BufferTooShort make(Reader& in, const std::string&) {
+    return multiprocessing::BufferTooShort(get<std::string>(in));
+  }
+};
+
 }  // namespace
 
 std::span<const ExceptionCodec* const> known_exceptions() {
@@ -193,8 +203,11 @@ std::span<const ExceptionCodec* const> known_exceptions() {
       &exception_codec<BrokenExecutor>(),
       &exception_codec<futures::BrokenThreadPool>(),
       &exception_codec<futures::BrokenProcessPool>(),
+      &exception_codec<multiprocessing::ProcessError>(),
+      &exception_codec_with<multiprocessing::BufferTooShort, BufferTooShortDetails>(),
       &exception_codec<threading::DeadlockError>(),
       &exception_codec<threading::BrokenBarrierError>(),
+      &exception_codec<multiprocessing::AbandonedLockError>(),
       &exception_codec<queue::Empty>(),
       &exception_codec<queue::Full>(),
       &exception_codec<queue::ShutDown>(),

@@ -60,11 +60,11 @@ class ConditionSuite : public testing::Test {
 TYPED_TEST_SUITE_P(ConditionSuite);
 
 TYPED_TEST_P(ConditionSuite, UseWithoutTheLockThrows) {
-  EXPECT_THROW(this->condition_.wait(), RuntimeError);
-  EXPECT_THROW(this->condition_.wait(0s), RuntimeError);
-  EXPECT_THROW(this->condition_.notify(), RuntimeError);
-  EXPECT_THROW(this->condition_.notify_all(), RuntimeError);
-  EXPECT_THROW(this->condition_.release(), RuntimeError);
+  EXPECT_THROW(this->condition_.wait(), typename TypeParam::NotOwned);
+  EXPECT_THROW(this->condition_.wait(0s), typename TypeParam::NotOwned);
+  EXPECT_THROW(this->condition_.notify(), typename TypeParam::NotOwned);
+  EXPECT_THROW(this->condition_.notify_all(), typename TypeParam::NotOwned);
+  EXPECT_THROW(this->condition_.release(), typename TypeParam::NotOwned);
 }
 
 TYPED_TEST_P(ConditionSuite, AcquireAndReleaseAreTheLocks) {
@@ -76,8 +76,6 @@ TYPED_TEST_P(ConditionSuite, AcquireAndReleaseAreTheLocks) {
   EXPECT_FALSE(try_elsewhere());
   this->condition_.release();
   EXPECT_FALSE(try_elsewhere());
-  EXPECT_THROW((void)this->condition_.acquire(-1s), ValueError);
-  EXPECT_THROW((void)this->condition_.acquire({.blocking = false, .timeout = 1s}), ValueError);
   this->condition_.release();
 }
 
@@ -120,7 +118,7 @@ TYPED_TEST_P(ConditionSuite, TimeoutReturnsFalseWithTheLock) {
   EXPECT_FALSE(this->condition_.wait(0s));
   EXPECT_FALSE(this->condition_.wait(-1s));
   this->condition_.release();
-  EXPECT_THROW(this->condition_.release(), RuntimeError) << "was held exactly once";
+  EXPECT_THROW(this->condition_.release(), typename TypeParam::NotOwned) << "was held exactly once";
 }
 
 TYPED_TEST_P(ConditionSuite, WaitGivesUpARecursiveLockWhollyAndTakesItBack) {
@@ -134,7 +132,7 @@ TYPED_TEST_P(ConditionSuite, WaitGivesUpARecursiveLockWhollyAndTakesItBack) {
   EXPECT_TRUE(this->condition_.wait());
   notifier.get();
   for (int i = 0; i < 3; ++i) this->condition_.release();
-  EXPECT_THROW(this->condition_.release(), RuntimeError);
+  EXPECT_THROW(this->condition_.release(), typename TypeParam::NotOwned);
 }
 
 TYPED_TEST_P(ConditionSuite, AWaiterThatGaveUpIsNotNotified) {

@@ -40,8 +40,8 @@ TYPED_TEST_P(SemaphoreSuite, HasOnePermitByDefault) {
 
 TYPED_TEST_P(SemaphoreSuite, GivesAsManyPermitsAsItHas) {
   typename TypeParam::Semaphore semaphore(3);
-  for (int i = 0; i < 3; ++i) EXPECT_TRUE(semaphore.acquire({.blocking = false}));
-  EXPECT_FALSE(semaphore.acquire({.blocking = false}));
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(semaphore.acquire(TypeParam::poll()));
+  EXPECT_FALSE(semaphore.acquire(TypeParam::poll()));
   semaphore.release(2);
   EXPECT_TRUE(semaphore.acquire(0s));
   EXPECT_TRUE(semaphore.acquire(1h));
@@ -62,7 +62,6 @@ TYPED_TEST_P(SemaphoreSuite, TimeoutEndsTheWait) {
 
 TYPED_TEST_P(SemaphoreSuite, BadArgumentsAreRefused) {
   typename TypeParam::Semaphore semaphore(1);
-  EXPECT_THROW((void)semaphore.acquire({.blocking = false, .timeout = 1s}), ValueError);
   EXPECT_THROW(semaphore.release(0), ValueError);
   EXPECT_THROW(semaphore.release(-1), ValueError);
   EXPECT_TRUE(semaphore.acquire(false));

@@ -14,10 +14,12 @@ using tests::ThreadWorkers;
 struct LockKind {
   using Workers = ThreadWorkers;
   using Lock = threading::Lock;
+  using NotHeld = RuntimeError;
 };
 struct RLockKind {
   using Workers = ThreadWorkers;
   using Lock = threading::RLock;
+  using NotHeld = RuntimeError;
 };
 
 using BothKinds = testing::Types<LockKind, RLockKind>;
@@ -28,6 +30,39 @@ INSTANTIATE_TYPED_TEST_SUITE_P(OfThreads, EventSuite, ThreadWorkers);
 INSTANTIATE_TYPED_TEST_SUITE_P(OfThreads, SemaphoreSuite, ThreadWorkers);
 INSTANTIATE_TYPED_TEST_SUITE_P(OfThreads, ConditionSuite, ThreadWorkers);
 INSTANTIATE_TYPED_TEST_SUITE_P(OfThreads, BarrierSuite, ThreadWorkers);
+INSTANTIATE_TYPED_TEST_SUITE_P(OfThreads, BarrierActionSuite, ThreadWorkers);
+
+// ---- what multiprocessing takes, as Python's does
+
+template <class L>
+class StrictLock : public testing::Test {};
+using StrictLocks = testing::Types<Lock, RLock>;
+TYPED_TEST_SUITE(StrictLock, StrictLocks);
+
+TYPED_TEST(StrictLock, BadTimeoutsAreRefused) {
+  TypeParam lock;
+  EXPECT_THROW((void)lock.acquire(-1s), ValueError);
+  EXPECT_THROW((void)lock.acquire({.timeout = -1ns}), ValueError);
+  EXPECT_THROW((void)lock.acquire({.blocking = false, .timeout = 1s}), ValueError);
+  EXPECT_THROW((void)lock.acquire({.blocking = false, .timeout = 0s}), ValueError);
+  EXPECT_FALSE(lock.locked());
+  lock.acquire();
+  EXPECT_THROW((void)lock.acquire(-1s), ValueError) << "also for the owner";
+  lock.release();
+  EXPECT_FALSE(lock.locked());
+}
+
+TEST(StrictCondition, BadTimeoutsAreRefused) {
+  Condition condition;
+  EXPECT_THROW((void)condition.acquire(-1s), ValueError);
+  EXPECT_THROW((void)condition.acquire({.blocking = false, .timeout = 1s}), ValueError);
+}
+
+TEST(StrictSemaphore, ATimeoutWithoutBlockingIsRefused) {
+  Semaphore semaphore(1);
+  EXPECT_THROW((void)semaphore.acquire({.blocking = false, .timeout = 1s}), ValueError);
+  EXPECT_TRUE(semaphore.acquire(false));
+}
 
 }  // namespace
 }  // namespace plait::threading

@@ -10,6 +10,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "plait/errors.hpp"
 #include "plait/threading/barrier.hpp"
 #include "plait/threading/condition.hpp"
 #include "plait/threading/event.hpp"
@@ -27,6 +28,9 @@ struct ThreadWorkers {
   using BoundedSemaphore = threading::BoundedSemaphore;
   using Event = threading::Event;
   using Barrier = threading::Barrier;
+  using NotOwned = RuntimeError;  // of conditions
+
+  static threading::AcquireOptions poll() { return {.blocking = false}; }
 
   // A call that runs elsewhere. get() waits for its result or throws what it threw; the destructor waits.
   template <class R>

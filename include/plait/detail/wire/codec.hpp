@@ -10,6 +10,7 @@
 #include <bit>
 #include <memory>
 
+#include "plait/detail/shared_handle.hpp"
 #include "plait/detail/wire/shippable.hpp"
 
 namespace plait::wire {
@@ -106,6 +107,17 @@ struct Codec<T, kind> {
     get_into(in, value);
     return value;
   }
+};
+
+// A word that the receiver redeems, once. (Measuring sends nothing.)
+template <class T>
+struct Codec<T, Kind::handle> {
+  template <class Out>
+  static void put(Out& out, const T& value) {
+    const std::uint64_t word = std::is_same_v<Out, SizeCounter> ? 0 : value.depart();
+    out.bytes(&word, sizeof word);
+  }
+  static T get(Reader& in) { return T(detail::ArrivedHandle{in.scalar<std::uint64_t>()}); }
 };
 
 template <class T>

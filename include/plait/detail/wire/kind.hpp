@@ -22,6 +22,11 @@
 
 #include "plait/detail/wire/archive.hpp"
 
+namespace plait::detail {
+class SharedHandle;
+struct ArrivedHandle;
+}  // namespace plait::detail
+
 namespace plait::wire {
 
 enum class Kind {
@@ -29,6 +34,7 @@ enum class Kind {
   scalar,       // arithmetic types and enums
   function,     // pointers to functions
   member,       // pointers to members
+  handle,       // handles of shared objects: Lock, Queue, Value, …
   serialize,    // value.serialize(ar)
   save_load,    // value.save(ar) const and value.load(ar)
   adl,          // serialize(ar, value)
@@ -198,6 +204,8 @@ consteval Kind find_kind() {
     return std_kind<T>;
   } else if constexpr (!std::is_class_v<T> || std::is_abstract_v<T>) {
     return Kind::none;
+  } else if constexpr (std::is_base_of_v<detail::SharedHandle, T>) {
+    return std::is_constructible_v<T, detail::ArrivedHandle> ? Kind::handle : Kind::none;
   } else if constexpr (HasSerialize<T>) {
     return Kind::serialize;
   } else if constexpr (HasSaveLoad<T>) {

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+//
+// From handles to the shared objects, for the sources of this folder.
+
+#include <new>
+#include <utility>
+
+#include "plait/detail/shared_handle.hpp"
+#include "shm/hold.hpp"
+#include "shm/shared_objects.hpp"
+
+namespace plait::detail {
+
+// A new object, with one handle. Throws OutOfSharedMemory.
+template <class Object, class... Args>
+shm::Hold& make_shared_object(std::size_t extra_bytes, Args&&... args) {
+  shm::Heap& heap = shm::Heap::get();
+  void* const block = heap.allocate(sizeof(Object) + extra_bytes);
+  Object* object = nullptr;
+  try {
+    object = new (block) Object(std::forward<Args>(args)...);
+  } catch (...) {
+    heap.deallocate(block);
+    throw;
+  }
+  return shm::Hold::create(*object);
+}
+
+// The object of a hold whose handles are of that type. Throws RuntimeError: it is inherited by fork.
+template <class Object>
+Object& shared_object(const shm::Hold& hold) {
+  return static_cast<Object&>(hold.object());
+}
+
+inline shm::OwnerId own_number() { return shm::Heap::get().self(); }
+
+}  // namespace plait::detail

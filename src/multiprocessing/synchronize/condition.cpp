@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plait/multiprocessing/synchronize/condition.hpp"
+
+#include <string>
+
+#include "multiprocessing/shared_access.hpp"
+
+namespace plait::multiprocessing {
+namespace {
+
+using shm::SharedCondition;
+using shm::WaiterTable;
+
+shm::Hold& make(shm::Offset lock) {
+  try {
+    return detail::make_shared_object<SharedCondition>(0, lock);
+  } catch (...) {
+    shm::drop_reference(*static_cast<shm::SharedObject*>(shm::Heap::get().at(lock)));
+    throw;
+  }
+}
+
+// One more handle of the lock of a condition.
+shm::Hold& hold_lock_of(const shm::Hold& condition) {
+  shm::Heap& heap = shm::Heap::get();
+  const shm::Offset offset = detail::shared_object<SharedCondition>(condition).lock;
+  auto& lock = *static_cast<shm::SharedObject*>(heap.at(offset));
+  shm::add_reference(lock);
+  return shm::Hold::arrive(offset, lock.kind);
+}
+
+}  // namespace
+
+// The reference that depart() makes is the condition's.
+Condition::Condition(const detail::SharedLockHandle& lock) : SharedHandle(make(lock.depart())), lock_(lock) {}
+
+Condition::Condition(detail::ArrivedHandle arrived)
+    : SharedHandle(shm::Hold::arrive(arrived.word, SharedCondition::its_kind)), lock_(hold_lock_of(hold())) {}
+
+void Condition::check_owned(const char* call) const {
+  if (!lock_.is_owned()) {
+    throw AssertionError(std::string(call) + ": the condition's lock must be held; acquire it first");
+  }
+}
+
+bool Condition::wait(const Until& until) const {
+  auto& it = detail::shared_object<SharedCondition>(hold());
+  check_owned("wait");
+  WaiterTable::Place& place = it.waiters.claim(detail::own_number());
+  const std::size_t depth = lock_.release_save();
+  place.wait(until);
+  const bool was_abandoned = lock_.acquire_restore(depth);
+  const bool was_notified = place.finish() == WaiterTable::notified;
+  if (was_abandoned) {
+    if (was_notified) it.waiters.notify(1);  // this one will look at something else first
+    throw AbandonedLockError("wait: a process has died that held the condition's lock, which is held again now");
+  }
+  return was_notified;
+}
+
+void Condition::notify(std::int64_t n) const {
+  auto& it = detail::shared_object<SharedCondition>(hold());
+  check_owned("notify");
+  it.waiters.notify(n);
+}
+
+}  // namespace plait::multiprocessing

@@ -1,0 +1,390 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shm/byte_queue.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+
+#include "os/kill_point.hpp"
+#include "os/spin.hpp"
+#include "os/spin_seats.hpp"
+
+namespace plait::shm {
+namespace {
+
+constinit thread_local os::SpinBudget spin_budget;
+
+// Even who does not want to wait waits for the lock of an end, whose owner has but some ns to do: an item that is there
+// is got. Unless the owner is stopped: then for so long.
+constexpr std::chrono::seconds patience(1);
+
+OwnerLock::Taken lock_end(OwnerLock& lock, OwnerId self, const Until& until) noexcept {
+  const OwnerLock::Taken taken = lock.try_acquire(self);
+  return taken != OwnerLock::Taken::no ? taken : lock.acquire(self, until.is_over() ? Until(patience) : until);
+}
+
+constexpr std::uint64_t padded(std::uint64_t size) noexcept { return (size + 7) & ~std::uint64_t{7}; }
+
+}  // namespace
+
+ByteQueue::ByteQueue(std::uint64_t maxsize) : maxsize_(maxsize) {
+  const Offset first = Heap::get().offset_of(&new_segment());
+  tail_.cursors[0].segment = first;
+  head_.cursors[0].segment = first;
+}
+
+// Shared at once: should we die before it is linked, it stays.
+ByteQueue::Segment& ByteQueue::new_segment() {
+  Heap& heap = Heap::get();
+  auto* const segment = new (heap.allocate(segment_size)) Segment{0, segment_size - sizeof(Segment)};
+  heap.share(segment);
+  return *segment;
+}
+
+// ---- put
+
+ByteQueue::Outcome ByteQueue::put(OwnerId self, std::span<const std::byte> bytes, const Until& until) {
+  return write(self, Record::Kind::inlined, bytes, nullptr, until);
+}
+
+ByteQueue::Outcome ByteQueue::put_block(OwnerId self, void* block, std::size_t size, const Until& until) {
+  const BlockRecord content{Heap::get().offset_of(block), size};
+  return write(self, Record::Kind::block, std::as_bytes(std::span(&content, 1)), block, until);
+}
+
+ByteQueue::Outcome ByteQueue::write(OwnerId self, Record::Kind kind, std::span<const std::byte> content, void* block,
+                                    const Until& until) {
+  const Outcome outcome = wait_for(
+      putters_, until, [&] { return try_write(self, kind, content, block, until); }, [this] { return has_room(); });
+  // seq_cst: after the count, see above
+  if (outcome == Outcome::done && getters_.load(std::memory_order_seq_cst) != 0 &&
+      getters_.exchange(0, std::memory_order_seq_cst) != 0) {
+    PLAIT_KILL_POINT("queue.waking");
+    wake(getters_, 1);
+  }
+  return outcome;
+}
+
+// not_in_time: there is no room, or the lock was not to be had.
+ByteQueue::Outcome ByteQueue::try_write(OwnerId self, Record::Kind kind, std::span<const std::byte> content,
+                                        void* block, const Until& until) {
+  if (is_shut_down()) return Outcome::shut_down;
+  if (!has_room() || lock_end(tail_.lock, self, until) == OwnerLock::Taken::no) return Outcome::not_in_time;
+  PLAIT_KILL_POINT("queue.put.locked");
+  const std::uint64_t count = tail_.count.load(std::memory_order_relaxed);
+  Outcome outcome = Outcome::done;
+  if (is_shut_down()) {
+    outcome = Outcome::shut_down;
+  } else if (!has_room()) {
+    outcome = Outcome::not_in_time;
+  } else {
+    try {
+      append(count, kind, content);
+    } catch (...) {
+      tail_.lock.release();
+      throw;
+    }
+    if (block != nullptr) {
+      journal_index_.store(count, std::memory_order_relaxed);
+      journal_block_.store(Heap::get().offset_of(block), std::memory_order_release);
+      PLAIT_KILL_POINT("queue.put.sharing");
+      Heap::get().share(block);
+    }
+    PLAIT_KILL_POINT("queue.put.written");
+    tail_.count.store(count + 1, std::memory_order_seq_cst);
+    PLAIT_KILL_POINT("queue.put.counted");
+    if (block != nullptr) journal_block_.store(0, std::memory_order_relaxed);
+  }
+  tail_.lock.release();
+  PLAIT_KILL_POINT("queue.put.unlocked");
+  return outcome;
+}
+
+void ByteQueue::append(std::uint64_t count, Record::Kind kind, std::span<const std::byte> content) {
+  const Heap& heap = Heap::get();
+  Cursor to = tail_.now(count);
+  auto* segment = static_cast<Segment*>(heap.at(to.segment));
+  const std::uint64_t size = sizeof(Record) + padded(content.size());
+  if (segment->size - to.at < size) {
+    Offset next = segment->next.load(std::memory_order_relaxed);  // of one who died before it counted
+    if (next == 0) {
+      next = spare_.exchange(0, std::memory_order_acquire);  // pairs with retire()
+      if (next == 0) next = heap.offset_of(&new_segment());
+      static_cast<Segment*>(heap.at(next))->next.store(0, std::memory_order_relaxed);
+      PLAIT_KILL_POINT("queue.put.linking");
+      segment->next.store(next, std::memory_order_relaxed);
+    }
+    if (segment->size - to.at >= sizeof(Record)) {
+      const Record end{Record::Kind::end_of_segment, 0};
+      std::memcpy(segment->bytes() + to.at, &end, sizeof end);
+    }
+    to = {next, 0};
+    segment = static_cast<Segment*>(heap.at(next));
+  }
+  std::byte* const place = segment->bytes() + to.at;
+  const Record record{kind, static_cast<std::uint32_t>(content.size())};
+  std::memcpy(place, &record, sizeof record);
+  if (!content.empty()) std::memcpy(place + sizeof record, content.data(), content.size());
+  tail_.next(count) = {to.segment, to.at + size};
+}
+
+// ---- get
+
+ByteQueue::Outcome ByteQueue::get(OwnerId self, std::span<std::byte> buffer, Message& message, const Until& until) {
+  const Outcome outcome = wait_for(
+      getters_, until, [&] { return try_read(self, buffer, message, until); }, [this] { return has_items(); });
+  if (outcome == Outcome::done && maxsize_ != 0 && putters_.load(std::memory_order_seq_cst) != 0 &&
+      putters_.exchange(0, std::memory_order_seq_cst) != 0) {
+    PLAIT_KILL_POINT("queue.waking");
+    wake(putters_, 1);
+  }
+  return outcome;
+}
+
+ByteQueue::Outcome ByteQueue::try_read(OwnerId self, std::span<std::byte> buffer, Message& message,
+                                       const Until& until) {
+  const State state = state_.load(std::memory_order_seq_cst);
+  if (state == State::emptied) return Outcome::shut_down;
+  const Outcome nothing = state == State::open ? Outcome::not_in_time : Outcome::shut_down;
+  if (!has_items()) return nothing;
+  if (lock_end(head_.lock, self, until) == OwnerLock::Taken::no) return Outcome::not_in_time;
+  PLAIT_KILL_POINT("queue.get.locked");
+  const std::uint64_t count = head_.count.load(std::memory_order_relaxed);
+  // acquire: pairs with the store in try_write()
+  if (tail_.count.load(std::memory_order_acquire) == count) {
+    head_.lock.release();
+    return nothing;
+  }
+  const Offset before = head_.now(count).segment;
+  try {
+    read(self, count, buffer, message);
+  } catch (...) {
+    head_.lock.release();
+    throw;
+  }
+  PLAIT_KILL_POINT("queue.get.read");
+  head_.count.store(count + 1, std::memory_order_seq_cst);
+  PLAIT_KILL_POINT("queue.get.counted");
+  if (head_.next(count).segment != before) retire(before);
+  head_.lock.release();
+  PLAIT_KILL_POINT("queue.get.unlocked");
+  return Outcome::done;
+}
+
+void ByteQueue::read(OwnerId self, std::uint64_t count, std::span<std::byte> buffer, Message& message) {
+  const auto fail = [] { throw CorruptedQueue("plait: a process has written nonsense into a queue"); };
+  const Heap& heap = Heap::get();
+  Cursor from = head_.now(count);
+  auto* segment = static_cast<Segment*>(heap.at(from.segment));
+  Record record{Record::Kind::end_of_segment, 0};
+  const auto look = [&] {
+    if (!heap.contains_block(from.segment, segment_size) || from.at > segment_size - sizeof(Segment)) fail();
+    if (segment_size - sizeof(Segment) - from.at < sizeof record) return;
+    std::memcpy(&record, segment->bytes() + from.at, sizeof record);
+  };
+  look();
+  if (record.kind == Record::Kind::end_of_segment) {
+    from = {segment->next.load(std::memory_order_relaxed), 0};
+    segment = static_cast<Segment*>(heap.at(from.segment));
+    look();
+  }
+  const std::uint64_t size = sizeof record + padded(record.size);
+  if (record.size > longest_inline || size > segment_size - sizeof(Segment) - from.at) fail();
+  const std::byte* const content = segment->bytes() + from.at + sizeof record;
+  if (record.kind == Record::Kind::inlined) {
+    if (record.size != 0) std::memcpy(buffer.data(), content, record.size);
+    message = {buffer.first(record.size), nullptr};
+  } else {
+    BlockRecord block{};
+    if (record.kind != Record::Kind::block || record.size != sizeof block) fail();
+    std::memcpy(&block, content, sizeof block);
+    if (!heap.contains_block(block.block, block.size)) fail();
+    Hand& hand = take_hand(self, block.block, count);
+    message = {{static_cast<const std::byte*>(heap.at(block.block)), block.size}, &hand};
+  }
+  head_.next(count) = {from.segment, from.at + size};
+}
+
+ByteQueue::Hand& ByteQueue::take_hand(OwnerId self, Offset block, std::uint64_t index) {
+  Hand& hand = hands_.take([self](Hand& free_one) {
+    OwnerId nobody = 0;
+    return free_one.owner.load(std::memory_order_relaxed) == 0 &&
+           free_one.owner.compare_exchange_strong(nobody, self, std::memory_order_acquire, std::memory_order_relaxed);
+  });
+  hand.index.store(index, std::memory_order_relaxed);
+  PLAIT_KILL_POINT("queue.get.taking");
+  hand.block.store(block, std::memory_order_release);  // the index, for recover()
+  return hand;
+}
+
+void ByteQueue::finish(const Message& message) noexcept {
+  if (message.hand == nullptr) return;
+  Heap& heap = Heap::get();
+  // In this order: should we die in between, the block stays.
+  void* const block = heap.at(message.hand->block.exchange(0, std::memory_order_relaxed));
+  PLAIT_KILL_POINT("queue.get.finishing");
+  heap.deallocate(block);
+  PLAIT_KILL_POINT("queue.get.freed");
+  message.hand->owner.store(0, std::memory_order_release);  // pairs with take_hand()
+}
+
+void ByteQueue::retire(Offset segment) noexcept {
+  // acq_rel: who uses it again has it to itself
+  const Offset former = spare_.exchange(segment, std::memory_order_acq_rel);
+  Heap& heap = Heap::get();
+  if (former != 0) heap.deallocate(heap.at(former));
+}
+
+// ---- waiting
+
+template <class Try, class Ready>
+ByteQueue::Outcome ByteQueue::wait_for(Word& sleepers, const Until& until, Try attempt, Ready is_ready) {
+  Outcome outcome = attempt();
+  if (outcome != Outcome::not_in_time || until.is_over()) return outcome;
+  const auto may_go_on = [&] { return is_ready() || is_shut_down(); };
+  Sleep sleep(until);
+  bool has_slept = false;
+  do {
+    const auto begin = std::chrono::steady_clock::now();
+    if (!os::spin_in_seat(spin_budget, may_go_on)) {
+      // seq_cst: before the look at the counts, see above
+      sleepers.store(1, std::memory_order_seq_cst);
+      if (!may_go_on()) {
+        PLAIT_KILL_POINT("queue.sleeping");
+        sleep.on(sleepers, 1);
+        PLAIT_KILL_POINT("queue.woken");
+        has_slept = true;
+        spin_budget.woke_after(std::chrono::steady_clock::now() - begin);
+      }
+    }
+    outcome = attempt();
+  } while (outcome == Outcome::not_in_time && !sleep.is_over() && !until.is_over());
+  if (!has_slept) return outcome;
+  sleepers.store(1, std::memory_order_seq_cst);
+  if (is_ready() && sleepers.exchange(0, std::memory_order_seq_cst) != 0) wake(sleepers, 1);
+  return outcome;
+}
+
+std::uint64_t ByteQueue::size() const noexcept {
+  // The head first: it never overtakes the tail.
+  const std::uint64_t head = head_.count.load(std::memory_order_acquire);
+  return tail_.count.load(std::memory_order_acquire) - head;
+}
+
+// ---- tasks
+
+bool ByteQueue::task_done() noexcept {
+  std::uint64_t done = done_.load(std::memory_order_relaxed);
+  do {
+    if (done >= tail_.count.load(std::memory_order_seq_cst)) return false;
+    // seq_cst: before the look at the joiners; and release: what was done is seen by them
+  } while (!done_.compare_exchange_weak(done, done + 1, std::memory_order_seq_cst, std::memory_order_relaxed));
+  PLAIT_KILL_POINT("queue.task_done");
+  if (unfinished_tasks() == 0 && joiners_.exchange(0, std::memory_order_seq_cst) != 0) wake_all(joiners_);
+  return true;
+}
+
+bool ByteQueue::join(const Until& until) noexcept {
+  const auto is_done = [this] { return unfinished_tasks() == 0; };
+  if (is_done()) return true;
+  if (until.is_over()) return false;
+  if (os::spin_in_seat(spin_budget, is_done)) return true;
+  for (Sleep sleep(until); !sleep.is_over();) {
+    joiners_.store(1, std::memory_order_seq_cst);
+    if (is_done()) return true;
+    sleep.on(joiners_, 1);
+    if (is_done()) return true;
+  }
+  return is_done();
+}
+
+std::uint64_t ByteQueue::unfinished_tasks() const noexcept {
+  const std::uint64_t done = done_.load(std::memory_order_seq_cst);
+  return tail_.count.load(std::memory_order_seq_cst) - done;
+}
+
+// ---- shutting down
+
+void ByteQueue::shut_down(State to) noexcept {
+  State was = State::open;
+  if (!state_.compare_exchange_strong(was, to, std::memory_order_seq_cst) && to == State::emptied) {
+    state_.store(to, std::memory_order_seq_cst);
+  }
+  PLAIT_KILL_POINT("queue.shut_down");
+  for (Word* const sleepers : {&getters_, &putters_}) {
+    sleepers->exchange(0, std::memory_order_seq_cst);
+    wake_all(*sleepers);
+  }
+}
+
+void ByteQueue::shut_down_now(OwnerId self) noexcept {
+  shut_down(State::shut_down);
+  std::byte buffer[longest_inline];
+  std::uint64_t dropped = 0;
+  for (Message message;; finish(message), ++dropped) {
+    try {
+      if (try_read(self, buffer, message, Until(patience)) != Outcome::done) break;
+    } catch (const Error&) {
+      break;  // clear() frees what is left, as far as it can be read
+    }
+  }
+  shut_down(State::emptied);
+  for (; dropped > 0 && task_done(); --dropped) {
+  }
+}
+
+// ---- deaths
+
+void ByteQueue::recover(OwnerId dead) noexcept {
+  Heap& heap = Heap::get();
+  // While an end names the dead, nobody else can change it.
+  tail_.lock.recover(dead, false, [&] {
+    const Offset block = journal_block_.exchange(0, std::memory_order_relaxed);
+    if (block != 0 && journal_index_.load(std::memory_order_relaxed) == tail_.count.load(std::memory_order_relaxed)) {
+      heap.unshare(heap.at(block), dead);
+    }
+  });
+  const auto empty_hands = [&](bool of_head_owner) {
+    hands_.for_each([&](Hand& hand) {
+      if (hand.owner.load(std::memory_order_relaxed) != dead) return;
+      const std::uint64_t index = hand.index.load(std::memory_order_relaxed);
+      const Offset block = hand.block.exchange(0, std::memory_order_acquire);
+      const bool was_taken = !of_head_owner || index < head_.count.load(std::memory_order_relaxed);
+      if (block != 0 && was_taken) heap.deallocate(heap.at(block));
+      hand.owner.store(0, std::memory_order_release);
+    });
+  };
+  head_.lock.recover(dead, false, [&] { empty_hands(true); });
+  empty_hands(false);
+  for (Word* const sleepers : {&getters_, &putters_, &joiners_}) {
+    sleepers->exchange(0, std::memory_order_seq_cst);
+    wake_all(*sleepers);
+  }
+}
+
+void ByteQueue::clear() noexcept {
+  Heap& heap = Heap::get();
+  std::byte buffer[longest_inline];
+  for (Message message; has_items(); finish(message)) {
+    try {
+      const std::uint64_t count = head_.count.load(std::memory_order_relaxed);
+      read(Heap::root, count, buffer, message);
+      const Offset before = head_.now(count).segment;
+      head_.count.store(count + 1, std::memory_order_relaxed);
+      if (head_.next(count).segment != before) heap.deallocate(heap.at(before));
+    } catch (const Error&) {
+      break;
+    }
+  }
+  for (Offset at = head_.now(head_.count.load(std::memory_order_relaxed)).segment; at != 0;) {
+    auto* const segment = static_cast<Segment*>(heap.at(at));
+    if (!heap.contains_block(at, segment_size)) break;
+    at = segment->next.load(std::memory_order_relaxed);
+    heap.deallocate(segment);
+  }
+  const Offset spare = spare_.load(std::memory_order_relaxed);
+  if (spare != 0) heap.deallocate(heap.at(spare));
+  hands_.clear();
+}
+
+}  // namespace plait::shm

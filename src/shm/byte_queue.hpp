@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+//
+// A FIFO of messages between processes, in which any of them may be killed between any two instructions.
+//
+// Messages lie one after another in linked segments; larger ones in a block of their own, of which the segment has the
+// offset. Each end has a lock that knows its owner, a count, and two cursors: the one that count speaks of and the one
+// to come. So one store, of the count, makes a put or a get so, and who takes an end over from the dead has nothing to
+// mend:
+//
+//   put   lock the tail; write the message behind cursor[count % 2]; write cursor[(count + 1) % 2]; count + 1; unlock
+//   get   lock the head; copy the message at cursor[count % 2]; write the other cursor; count + 1; unlock
+//
+// Blocks change hands. A put shares its block before it counts, and says so in the tail's journal; a get writes the
+// block into a hand of its own before it counts, and empties the hand before it frees the block. recover(dead), while
+// the dead still owns the end, undoes what was not counted; what a hand holds that was counted is freed: that is the
+// item which the dead one had in hand.
+//
+// Sleeping: `getters` is 1 when a getter may be asleep. Getters set it, look at the counts once more, and sleep while
+// it is 1; whoever has put changes it to 0, and if it was 1 wakes one. Who has slept and goes on, with an item or
+// without, does for the others what the waker could not know: sets it again, and if there is more wakes the next. The
+// same for putters that wait for room. seq_cst on the counts and these words: of "count, look whether one sleeps" and
+// "say that I sleep, look at the count" at least one sees the other (model: tests/model/shared_queue.pml).
+//
+// Memory order: the message is released by the tail's count and acquired by the getter that reads it; a segment that is
+// used again, by the exchange of `spare`; everything else is guarded by the lock of its end.
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "shm/heap.hpp"
+#include "shm/owner_lock.hpp"
+#include "shm/page_list.hpp"
+#include "shm/wait.hpp"
+
+namespace plait::shm {
+
+// A process wrote nonsense into a queue.
+class CorruptedQueue : public Error {
+ public:
+  using Error::Error;
+};
+
+class ByteQueue {
+ public:
+  enum class Outcome : std::uint8_t { done, not_in_time, shut_down };
+
+  // Longer messages are to be put as blocks.
+  static constexpr std::size_t longest_inline = 4096 - 16;
+
+  // What is in a getter's hands until finish(). Its process dying, the item is lost.
+  struct Hand {
+    std::atomic<OwnerId> owner{0};
+    std::atomic<Offset> block{0};
+    std::atomic<std::uint64_t> index{0};  // of the message
+  };
+  struct Message {
+    std::span<const std::byte> bytes;  // in the caller's buffer or in the block
+    Hand* hand = nullptr;              // of a block
+  };
+
+  // `maxsize` 0: without bound. Throws OutOfSharedMemory.
+  explicit ByteQueue(std::uint64_t maxsize);
+  ByteQueue(const ByteQueue&) = delete;
+  ByteQueue& operator=(const ByteQueue&) = delete;
+
+  // Copies the bytes, at most longest_inline. Throws OutOfSharedMemory: nothing was put.
+  Outcome put(OwnerId self, std::span<const std::byte> bytes, const Until& until);
+  // Takes over a block that `self` has allocated, if `done`.
+  Outcome put_block(OwnerId self, void* block, std::size_t size, const Until& until);
+
+  // `buffer`: longest_inline bytes. Throws CorruptedQueue, OutOfSharedMemory: nothing was taken.
+  Outcome get(OwnerId self, std::span<std::byte> buffer, Message& message, const Until& until);
+  // The message is not needed any more.
+  static void finish(const Message& message) noexcept;
+
+  [[nodiscard]] std::uint64_t size() const noexcept;
+  [[nodiscard]] std::uint64_t maxsize() const noexcept { return maxsize_; }
+
+  // False: more often than put.
+  bool task_done() noexcept;
+  // False: not in time.
+  bool join(const Until& until) noexcept;
+  [[nodiscard]] std::uint64_t unfinished_tasks() const noexcept;
+
+  void shut_down() noexcept { shut_down(State::shut_down); }
+  // Drops what is in it, which counts as done.
+  void shut_down_now(OwnerId self) noexcept;
+  [[nodiscard]] bool is_shut_down() const noexcept { return state_.load(std::memory_order_relaxed) != State::open; }
+
+  // After `dead` has died.
+  void recover(OwnerId dead) noexcept;
+  // Frees all; by who has it to himself.
+  void clear() noexcept;
+
+ private:
+  enum class State : std::uint32_t { open, shut_down, emptied };
+
+  struct Segment {
+    std::atomic<Offset> next;
+    std::size_t size;  // of the bytes that follow
+    [[nodiscard]] std::byte* bytes() noexcept { return reinterpret_cast<std::byte*>(this + 1); }
+  };
+  struct Cursor {
+    Offset segment = 0;
+    std::uint64_t at = 0;  // bytes into the segment
+  };
+  struct alignas(64) End {
+    OwnerLock lock;
+    std::atomic<std::uint64_t> count{0};
+    Cursor cursors[2];
+    Cursor& now(std::uint64_t at_count) noexcept { return cursors[at_count % 2]; }
+    Cursor& next(std::uint64_t at_count) noexcept { return cursors[(at_count + 1) % 2]; }
+  };
+  // Of a message in its segment.
+  struct Record {
+    enum class Kind : std::uint32_t { inlined, block, end_of_segment };
+    Kind kind;
+    std::uint32_t size;  // of what follows
+  };
+  struct BlockRecord {
+    Offset block;
+    std::uint64_t size;
+  };
+
+  static constexpr std::size_t segment_size = std::size_t{32} << 10;
+
+  static Segment& new_segment();
+  Outcome write(OwnerId self, Record::Kind kind, std::span<const std::byte> content, void* block, const Until& until);
+  Outcome try_write(OwnerId self, Record::Kind kind, std::span<const std::byte> content, void* block,
+                    const Until& until);
+  void append(std::uint64_t count, Record::Kind kind, std::span<const std::byte> content);
+  Outcome try_read(OwnerId self, std::span<std::byte> buffer, Message& message, const Until& until);
+  void read(OwnerId self, std::uint64_t count, std::span<std::byte> buffer, Message& message);
+  Hand& take_hand(OwnerId self, Offset block, std::uint64_t index);
+  void retire(Offset segment) noexcept;
+
+  [[nodiscard]] bool has_items() const noexcept {
+    return tail_.count.load(std::memory_order_seq_cst) != head_.count.load(std::memory_order_seq_cst);
+  }
+  [[nodiscard]] bool has_room() const noexcept {
+    return maxsize_ == 0 ||
+           tail_.count.load(std::memory_order_seq_cst) - head_.count.load(std::memory_order_seq_cst) < maxsize_;
+  }
+  template <class Try, class Ready>
+  Outcome wait_for(Word& sleepers, const Until& until, Try attempt, Ready is_ready);
+  void shut_down(State to) noexcept;
+
+  // The tail: what putters write.
+  End tail_;
+  std::atomic<Offset> journal_block_{0};         // shared, but not counted unless the tail's count is over …
+  std::atomic<std::uint64_t> journal_index_{0};  // … this
+  // The head: what getters write.
+  End head_;
+  // Words to sleep on, and what both write.
+  alignas(64) Word getters_{0};
+  alignas(64) Word putters_{0};
+  alignas(64) Word joiners_{0};
+  std::atomic<std::uint64_t> done_{0};
+  std::atomic<Offset> spare_{0};  // a segment to be used again
+  alignas(64) const std::uint64_t maxsize_;
+  std::atomic<State> state_{State::open};
+  PageList<Hand, 8> hands_;
+};
+
+}  // namespace plait::shm

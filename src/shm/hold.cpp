@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shm/hold.hpp"
+
+#include <pthread.h>
+
+#include <memory>
+#include <mutex>
+#include <new>
+#include <unordered_map>
+#include <utility>
+
+#include "os/kill_point.hpp"
+#include "plait/errors.hpp"
+
+namespace plait::shm {
+
+// All of this process. Never destroyed: static objects let go of their handles at the end.
+class Holds {
+ public:
+  static Holds& get() {
+    static Holds* const all = make();
+    return *all;
+  }
+
+  Hold& create(SharedObject& object) {
+    const std::scoped_lock lock(mutex_);
+    return enter(object);
+  }
+
+  Hold& arrive(Offset offset, ObjectKind kind) {
+    SharedObject* const object = find_object(offset, kind);
+    if (object == nullptr) throw DecodeError("plait: these bytes name no shared object, or one of another kind");
+    const std::scoped_lock lock(mutex_);
+    const auto known = holds_.find(object);
+    if (known == holds_.end()) return enter(*object);
+    Hold& hold = *known->second;
+    if (hold.is_inherited())
+      throw DecodeError("plait: a handle of a shared object came to a process of another family");
+    hold.add_handle();
+    drop_reference(*object);  // not the last: the hold has one
+    return hold;
+  }
+
+  void drop(Hold& hold) noexcept {
+    SharedObject& object = hold.object_;
+    {
+      const std::scoped_lock lock(mutex_);
+      // acq_rel: whoever deletes the hold has seen what all others did with it
+      if (hold.handles_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+      const bool inherited = hold.is_inherited();
+      holds_.erase(&object);
+      delete &hold;
+      if (inherited) return;
+      PLAIT_KILL_POINT("hold.dropping");
+      // In this order: should we die in between, the object stays.
+      remove_holder(object, Heap::get().self());
+    }
+    PLAIT_KILL_POINT("hold.dropped");
+    drop_reference(object);
+  }
+
+  void lend(OwnerId child) {
+    const std::scoped_lock lock(mutex_);
+    for (const auto& [object, hold] : holds_) {
+      if (hold->is_inherited()) continue;
+      add_reference(*object);
+      add_holder(*object, child);
+    }
+  }
+
+  void accept(OwnerId self) noexcept {
+    const std::scoped_lock lock(mutex_);
+    for (const auto& [object, hold] : holds_) {
+      // What another thread got between lend() and the fork is not ours.
+      if (has_holder(*object, self)) hold->generation_.store(os::fork_generation(), std::memory_order_relaxed);
+    }
+  }
+
+ private:
+  static Holds* make() {
+    pthread_atfork([] { get().mutex_.lock(); }, [] { get().mutex_.unlock(); }, [] { get().mutex_.unlock(); });
+    return new Holds;
+  }
+
+  Hold& enter(SharedObject& object) {
+    auto* const hold = new Hold(object);
+    try {
+      holds_.emplace(&object, hold);
+      add_holder(object, Heap::get().self());
+    } catch (...) {
+      holds_.erase(&object);
+      delete hold;
+      throw;
+    }
+    return *hold;
+  }
+
+  std::mutex mutex_;
+  std::unordered_map<SharedObject*, Hold*> holds_;
+};
+
+Hold& Hold::create(SharedObject& object) {
+  bool registered = false;
+  try {
+    register_object(object);
+    registered = true;
+    return Holds::get().create(object);
+  } catch (...) {
+    if (registered) {
+      drop_reference(object);
+    } else {
+      Heap::get().deallocate(&object);
+    }
+    throw;
+  }
+}
+
+Hold& Hold::arrive(Offset offset, ObjectKind kind) { return Holds::get().arrive(offset, kind); }
+
+void Hold::drop_handle() noexcept {
+  // Not the last one needs no lock. relaxed: who does not delete it is ordered by whoever does
+  std::uint64_t handles = handles_.load(std::memory_order_relaxed);
+  while (handles > 1) {
+    if (handles_.compare_exchange_weak(handles, handles - 1, std::memory_order_release, std::memory_order_relaxed)) {
+      return;
+    }
+  }
+  Holds::get().drop(*this);
+}
+
+Offset Hold::send() {
+  SharedObject& it = object();
+  add_reference(it);
+  return Heap::get().offset_of(&it);
+}
+
+void Hold::throw_inherited() {
+  throw RuntimeError(
+      "plait: this handle of a shared object was inherited by fork() and is not this process's; processes that plait "
+      "starts get handles as arguments, or in messages");
+}
+
+void lend_holds(OwnerId child) { Holds::get().lend(child); }
+void accept_holds(OwnerId self) noexcept { Holds::get().accept(self); }
+
+}  // namespace plait::shm

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+//
+// What this process holds of the shared objects: one Hold for each object of which it has handles, and in the object
+// one holder for it. Handles count here, in private memory; only the first and the last touch the object.
+//
+// A copy of this process made by fork() has copies of the handles, but is no holder: there they are refused. The
+// exception is a child that we fork ourselves: lend_holds() makes it a holder of everything before it begins.
+
+#include <atomic>
+#include <cstdint>
+
+#include "os/fork_generation.hpp"
+#include "shm/shared_object.hpp"
+
+namespace plait::shm {
+
+class Hold {
+ public:
+  // The hold of a new object, with one handle: `object` is made in a block of Heap::get().allocate(), which is freed
+  // if this throws OutOfSharedMemory or std::bad_alloc.
+  static Hold& create(SharedObject& object);
+  // Of an object that came in a message, with one handle more; takes over the message's reference. Throws DecodeError:
+  // there is no such object. OutOfSharedMemory, std::bad_alloc: the reference is lost.
+  static Hold& arrive(Offset offset, ObjectKind kind);
+
+  Hold(const Hold&) = delete;
+  Hold& operator=(const Hold&) = delete;
+
+  // Throws RuntimeError: the handle was inherited by fork.
+  [[nodiscard]] SharedObject& object() const {
+    if (generation_.load(std::memory_order_relaxed) != os::fork_generation()) throw_inherited();
+    return object_;
+  }
+  [[nodiscard]] bool is_inherited() const noexcept {
+    return generation_.load(std::memory_order_relaxed) != os::fork_generation();
+  }
+  [[nodiscard]] const SharedObject* address() const noexcept { return &object_; }
+
+  // One handle more or less; with the last the hold is gone.
+  void add_handle() noexcept { handles_.fetch_add(1, std::memory_order_relaxed); }
+  void drop_handle() noexcept;
+
+  // One for a message: the word that arrive() takes, once, in whatever process.
+  [[nodiscard]] Offset send();
+
+ private:
+  friend class Holds;
+  explicit Hold(SharedObject& object) noexcept : object_(object) {}
+  ~Hold() = default;
+  [[noreturn]] static void throw_inherited();
+
+  SharedObject& object_;
+  std::atomic<std::uint64_t> handles_{1};
+  std::atomic<std::uint64_t> generation_{os::fork_generation()};  // of forks, in which this process is a holder
+};
+
+// Before a child is forked, which will be `child`: makes it a holder of all that this process holds. If it is not
+// started after all, recover_objects(child) takes that back. Throws OutOfSharedMemory; recover_objects(child) then,
+// too.
+void lend_holds(OwnerId child);
+// In that child: from here on its handles are its own.
+void accept_holds(OwnerId self) noexcept;
+
+}  // namespace plait::shm

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shm/shared_object.hpp"
+
+#include <new>
+
+#include "os/kill_point.hpp"
+#include "shm/heap_arena.hpp"
+#include "shm/object_kinds.hpp"
+
+namespace plait::shm {
+namespace {
+
+using Table = PageList<ObjectEntry, 500>;
+
+// nullptr: nothing was ever shared.
+Table* table_of(const Heap& heap) noexcept {
+  const Offset offset = heap.header().objects.load(std::memory_order_acquire);  // pairs with make_table()
+  return offset == 0 ? nullptr : static_cast<Table*>(heap.at(offset));
+}
+
+Table& make_table(Heap& heap) {
+  if (Table* const table = table_of(heap)) return *table;
+  auto* const made = new (heap.allocate(sizeof(Table))) Table;
+  heap.share(made);
+  Offset none = 0;
+  // acq_rel: the empty table, for all; or theirs
+  if (heap.header().objects.compare_exchange_strong(none, heap.offset_of(made), std::memory_order_acq_rel)) {
+    return *made;
+  }
+  heap.deallocate(made);
+  return *table_of(heap);
+}
+
+// Those that know its kind have given up what it is made of.
+void destroy(Heap& heap, SharedObject& object) noexcept {
+  clear_object(object);
+  object.holders.clear();
+  heap.deallocate(&object);
+}
+
+}  // namespace
+
+Offset ObjectEntry::look() noexcept {
+  std::uint64_t word = word_.load(std::memory_order_relaxed);
+  do {
+    if (word == 0 || (word & dying) != 0 || (word & marks) + looker > marks) return 0;
+    // acquire: pairs with take()
+  } while (!word_.compare_exchange_weak(word, word + looker, std::memory_order_acquire, std::memory_order_relaxed));
+  return word & ~marks;
+}
+
+bool ObjectEntry::look_away() noexcept {
+  // acq_rel: whoever destroys it has seen what all others did with it
+  const std::uint64_t left = word_.fetch_sub(looker, std::memory_order_acq_rel) - looker;
+  if ((left & marks) != dying) return false;
+  word_.store(0, std::memory_order_release);
+  return true;
+}
+
+bool ObjectEntry::end() noexcept {
+  if ((word_.fetch_or(dying, std::memory_order_acq_rel) & marks) != 0) return false;
+  word_.store(0, std::memory_order_release);
+  return true;
+}
+
+void register_object(SharedObject& object) {
+  Heap& heap = Heap::get();
+  const Offset offset = heap.offset_of(&object);
+  ObjectEntry& entry = make_table(heap).take([offset](ObjectEntry& place) { return place.take(offset); });
+  object.entry = heap.offset_of(&entry);
+  PLAIT_KILL_POINT("objects.registering");
+  heap.share(&object);
+}
+
+SharedObject* find_object(Offset offset, ObjectKind kind) noexcept {
+  const Heap& heap = Heap::get();
+  if (offset % alignof(SharedObject) != 0 || !heap.contains_block(offset, sizeof(SharedObject))) return nullptr;
+  auto* const object = static_cast<SharedObject*>(heap.at(offset));
+  const Offset entry = object->entry;
+  if (object->kind != kind || entry % alignof(ObjectEntry) != 0 || !heap.contains_block(entry, sizeof(ObjectEntry))) {
+    return nullptr;
+  }
+  return static_cast<const ObjectEntry*>(heap.at(entry))->has(offset) ? object : nullptr;
+}
+
+void add_holder(SharedObject& object, OwnerId owner) {
+  object.holders.take([owner](SharedObject::Holder& holder) {
+    OwnerId nobody = 0;
+    // relaxed: which process it is orders nothing; its use of the object is ordered by how it got the handle
+    return holder.load(std::memory_order_relaxed) == 0 &&
+           holder.compare_exchange_strong(nobody, owner, std::memory_order_relaxed);
+  });
+}
+
+bool has_holder(const SharedObject& object, OwnerId owner) noexcept {
+  return object.holders.find([owner](const SharedObject::Holder& holder) {
+    return holder.load(std::memory_order_relaxed) == owner;
+  }) != nullptr;
+}
+
+bool remove_holder(SharedObject& object, OwnerId owner) noexcept {
+  return object.holders.find([owner](SharedObject::Holder& holder) {
+    OwnerId its = owner;
+    return holder.compare_exchange_strong(its, 0, std::memory_order_relaxed);
+  }) != nullptr;
+}
+
+void drop_reference(SharedObject& object) noexcept {
+  // acq_rel: whoever destroys it has seen what all others did with it
+  if (object.references.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  Heap& heap = Heap::get();
+  PLAIT_KILL_POINT("objects.unreferenced");
+  if (static_cast<ObjectEntry*>(heap.at(object.entry))->end()) destroy(heap, object);
+}
+
+void recover_objects(OwnerId dead) noexcept {
+  Heap& heap = Heap::get();
+  Table* const table = table_of(heap);
+  if (table == nullptr) return;
+  table->for_each([&](ObjectEntry& entry) {
+    const Offset offset = entry.look();
+    if (offset == 0) return;
+    auto& object = *static_cast<SharedObject*>(heap.at(offset));
+    if (has_holder(object, dead)) {
+      recover_object(object, dead);
+      PLAIT_KILL_POINT("objects.recovered");
+      // In this order: should we die in between, the object stays.
+      if (remove_holder(object, dead)) drop_reference(object);
+    }
+    if (entry.look_away()) destroy(heap, object);
+  });
+}
+
+}  // namespace plait::shm

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+//
+// Waiting for a word of the shared heap to change: asleep, until woken, until a deadline, or until a stop is requested.
+
+#include <atomic>
+#include <chrono>
+#include <climits>
+#include <cstdint>
+#include <optional>
+#include <stop_token>
+
+#include "os/futex.hpp"
+#include "os/spin_seats.hpp"
+#include "plait/until.hpp"
+
+namespace plait::shm {
+
+using Word = std::atomic<std::uint32_t>;
+
+// All the sleeps of one wait. Whoever was woken looks again, whatever else has happened meanwhile: a wake-up promises
+// nothing, and none is lost when it comes together with the end of the time.
+class Sleep {
+ public:
+  explicit Sleep(const Until& until) : is_over_(until.is_over()) {
+    if (!until.deadline().is_never()) deadline_ = until.deadline().time();
+    if (until.stop().stop_possible()) callback_.emplace(until.stop(), OnStop{*this});
+  }
+  Sleep(const Sleep&) = delete;
+  Sleep& operator=(const Sleep&) = delete;
+
+  // The time has come, or the stop.
+  [[nodiscard]] bool is_over() const noexcept { return is_over_; }
+
+  // Sleeps while `word` is `expected`, until woken; for no reason at times.
+  void on(const Word& word, std::uint32_t expected) noexcept {
+    if (!callback_) {
+      is_over_ = !os::futex_wait(word, expected, deadline_, os::Scope::shared);
+    } else {
+      const bool in_time = os::futex_wait_or_stop(word, expected, deadline_, stopped_);
+      is_over_ = !in_time || stopped_.load(std::memory_order_relaxed) != 0;
+    }
+  }
+
+ private:
+  struct OnStop {
+    Sleep& sleep;
+    void operator()() const noexcept {
+      sleep.stopped_.store(1, std::memory_order_relaxed);  // says nothing but to look
+      os::futex_wake(sleep.stopped_, INT_MAX, os::Scope::private_);
+    }
+  };
+
+  bool is_over_;
+  std::optional<std::chrono::steady_clock::time_point> deadline_;
+  Word stopped_{0};
+  std::optional<std::stop_callback<OnStop>> callback_;  // last: it is destroyed first, and waits for a call under way
+};
+
+inline int wake(const Word& word, int count) noexcept { return os::futex_wake(word, count, os::Scope::shared); }
+inline void wake_all(const Word& word) noexcept { wake(word, INT_MAX); }
+
+}  // namespace plait::shm
