@@ -5,6 +5,7 @@
 
 #include "plait/multiprocessing/context.hpp"
 #include "plait/multiprocessing/log.hpp"
+#include "plait/multiprocessing/pool.hpp"
 #include "plait/multiprocessing/process.hpp"
 #include "plait/multiprocessing/synchronize.hpp"
 #include "plait/os.hpp"

@@ -23,17 +23,25 @@ std::vector<Ref<FutureState>> distinct(std::vector<Ref<FutureState>> states) {
 }  // namespace
 
 Completions::Completions(std::vector<Ref<FutureState>> states) {
-  states = distinct(std::move(states));
-  entries_ = std::vector<Entry>(states.size());
-  if (!states.empty()) driver_ = states.front()->driver();
-  for (std::size_t i = 0; i < states.size(); ++i) {
-    Entry& entry = entries_[i];
-    if (states[i]->driver() != driver_) driver_ = nullptr;
-    entry.owner = this;
-    entry.state = std::move(states[i]);
-    entry.added = entry.state->add_observer(entry);
-    if (!entry.added) add(entry);
+  for (auto& state : distinct(std::move(states))) watch(std::move(state));
+}
+
+void Completions::watch(Ref<FutureState> state) {
+  if (entries_.empty()) driver_ = state->driver();
+  if (state->driver() != driver_) driver_ = nullptr;
+  if (free_.empty()) {
+    free_.reserve(entries_.size() + 1 > free_.capacity() ? 2 * entries_.size() + 1 : free_.capacity());
+    free_.push_back(&entries_.emplace_back());
+  } else {
+    next_to_run_ = 0;
   }
+  Entry& entry = *free_.back();
+  free_.pop_back();
+  entry.owner = this;
+  entry.next = nullptr;
+  entry.state = std::move(state);
+  entry.added = entry.state->add_observer(entry);
+  if (!entry.added) add(entry);
 }
 
 Completions::~Completions() {
@@ -56,11 +64,21 @@ void Completions::add(Entry& entry) noexcept {
   if (count >= wanted_.load(std::memory_order_seq_cst)) os::futex_wake(settled_, 1, os::Scope::private_);
 }
 
+void Completions::cancel() noexcept {
+  for (const Entry& entry : entries_) entry.state->cancel();
+}
+
 Ref<FutureState> Completions::take_next() noexcept {
-  const std::scoped_lock lock(mutex_);
-  if (first_ == nullptr) return nullptr;
-  Entry& taken = *std::exchange(first_, first_->next);
-  return taken.state;
+  Entry* taken;
+  {
+    const std::scoped_lock lock(mutex_);
+    if (first_ == nullptr) return nullptr;
+    taken = std::exchange(first_, first_->next);
+    settled_.fetch_sub(1, std::memory_order_relaxed);  // by the only thread that waits
+  }
+  if (std::exchange(taken->added, false)) taken->state->remove_observer(*taken);
+  free_.push_back(taken);
+  return taken->state;
 }
 
 SettledAndUnsettled Completions::sorted() const {

@@ -13,15 +13,22 @@
 namespace plait::detail {
 namespace {
 
-void report_throwing_callback(const char* what) noexcept {
-  std::fprintf(stderr, "plait: a done-callback threw: %s\n", what);
-}
-
 // A waiting thread learns how long spinning pays for it.
 thread_local os::SpinBudget spin_budget;
 constinit thread_local bool runs_tasks = false;
 
 }  // namespace
+
+void report_throwing_callback() noexcept {
+  const auto say = [](const char* what) { std::fprintf(stderr, "plait: a done-callback threw: %s\n", what); };
+  try {
+    throw;
+  } catch (const std::exception& error) {
+    say(error.what());
+  } catch (...) {
+    say("something that is not a std::exception");
+  }
+}
 
 // ---- the life of a task ------------------------------------------------------------------------------------------
 
@@ -272,10 +279,8 @@ void FutureState::run_callbacks() noexcept {
 void FutureState::call(Callback& callback) noexcept {
   try {
     callback.call(*this);
-  } catch (const std::exception& error) {
-    report_throwing_callback(error.what());
   } catch (...) {
-    report_throwing_callback("something that is not a std::exception");
+    report_throwing_callback();
   }
 }
 

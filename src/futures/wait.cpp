@@ -9,8 +9,8 @@ namespace {
 
 // Waits until one has failed, or all are settled. The exceptions are looked at, and so decoded, by this thread.
 void wait_for_exception(Completions& completions, Deadline deadline) {
-  for (std::size_t count = 1; count <= completions.total(); ++count) {
-    if (!completions.wait_for(count, deadline)) return;
+  while (completions.size() > 0) {
+    if (!completions.wait_for(1, deadline)) return;
     const auto state = completions.take_next();
     if (!state->cancelled() && state->exception() != nullptr) return;
   }
@@ -21,7 +21,7 @@ void wait_for_exception(Completions& completions, Deadline deadline) {
 SettledAndUnsettled wait_for_states(std::vector<Ref<FutureState>> states, futures::ReturnWhen return_when,
                                     Deadline deadline) {
   Completions completions(std::move(states));
-  switch (completions.total() == 0 ? futures::ALL_COMPLETED : return_when) {
+  switch (completions.size() == 0 ? futures::ALL_COMPLETED : return_when) {
     case futures::FIRST_COMPLETED:
       completions.wait_for(1, deadline);
       break;
@@ -29,7 +29,7 @@ SettledAndUnsettled wait_for_states(std::vector<Ref<FutureState>> states, future
       wait_for_exception(completions, deadline);
       break;
     case futures::ALL_COMPLETED:
-      completions.wait_for(completions.total(), deadline);
+      completions.wait_for(completions.size(), deadline);
       break;
     default:
       throw ValueError("invalid return_when " + std::to_string(return_when) +

@@ -26,17 +26,7 @@ namespace {
 using multiprocessing::get_logger;
 using multiprocessing::Process;
 
-std::shared_ptr<ProcessState> become(const Birth& birth) {
-  auto self = std::make_shared<ProcessState>(birth.self, birth.parent_pid);
-  ProcessRegistry& registry = ProcessRegistry::get();
-  const std::scoped_lock lock(registry.mutex);
-  registry.become(self, ProcessAccess::parent(birth.parent_name, birth.parent_pid, process::origin()->lifeline));
-  return self;
-}
-
 void settle_in(const Birth& birth, const ProcessBlock& block) {
-  multiprocessing::set_start_method({.force = true}, birth.start_method);
-  inherit_log_settings(birth.log);
   if (!birth.directory.empty()) {
     std::error_code gone;
     std::filesystem::current_path(birth.directory, gone);
@@ -96,6 +86,24 @@ void free_payload(ProcessBlock& block, void* payload) noexcept {
 }
 
 }  // namespace
+
+Birth inheritance() {
+  Birth birth;
+  birth.parent_pid = os::getpid();
+  birth.start_method = multiprocessing::get_start_method({.allow_none = true});
+  birth.log = log_settings();
+  return birth;
+}
+
+std::shared_ptr<ProcessState> become(const Birth& birth) {
+  auto self = std::make_shared<ProcessState>(birth.self, birth.parent_pid);
+  multiprocessing::set_start_method({.force = true}, birth.start_method);
+  inherit_log_settings(birth.log);
+  ProcessRegistry& registry = ProcessRegistry::get();
+  const std::scoped_lock lock(registry.mutex);
+  registry.become(self, ProcessAccess::parent(birth.parent_name, birth.parent_pid, process::origin()->lifeline));
+  return self;
+}
 
 void forked_main(std::uint64_t argument) {
   const auto& forked = *reinterpret_cast<const ForkedBirth*>(argument);

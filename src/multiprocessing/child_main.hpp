@@ -16,6 +16,12 @@ struct ForkedBirth {
   ProcessBlock* block;
 };
 
+// What every child inherits of this process, but for the names.
+[[nodiscard]] Birth inheritance();
+
+// In a child: it is that process from here on, and has what it inherits.
+std::shared_ptr<ProcessState> become(const Birth& birth);
+
 // Entries for process::start(); they never return, but end the process. `argument`: the address of a ForkedBirth.
 void forked_main(std::uint64_t argument);
 // The place of a ProcessBlock in the shared heap.

@@ -69,10 +69,7 @@ process::StartMethod method_of(const std::string& name) noexcept {
 }
 
 Birth make_birth(const ProcessState& state) {
-  Birth birth;
-  birth.parent_pid = os::getpid();
-  birth.start_method = get_start_method({.allow_none = true});
-  birth.log = detail::log_settings();
+  Birth birth = detail::inheritance();
   std::error_code gone;
   birth.directory = std::filesystem::current_path(gone).native();
   const Lock lock = lock_registry();

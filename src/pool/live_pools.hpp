@@ -56,7 +56,7 @@ class LivePools {
       ending_ = true;
       for (Pool* pool : pools_) pools.emplace_back(pool);  // its threads keep it, so it is alive
     }
-    for (const auto& pool : pools) pool->shutdown(true, false);
+    for (const auto& pool : pools) pool->end_with_program();
   }
 
   const std::uint64_t generation_;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pool/process_pool.hpp"
 
+#include <signal.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -23,6 +25,8 @@ constexpr std::size_t deaths_allowed_per_worker = 4;
 constexpr std::chrono::seconds deaths_period{5};
 // After a worker could not be started while others run, the next try is this much later.
 constexpr std::chrono::milliseconds start_retry_pause{50};
+// How long workers have to end after SIGTERM.
+constexpr std::chrono::seconds grace{1};
 // Tasks are stacked up before a busy worker for so long rather than that another is woken, which takes as long.
 constexpr std::chrono::microseconds price_of_waking{20};
 // Every so many-th post looks for outcomes: who submits a stream of tasks needs no collector.
@@ -38,6 +42,12 @@ process::StartMethod start_method(const std::string& name) {
   if (name == "spawn") return process::StartMethod::spawn;
   if (name == "fork") return process::StartMethod::fork;
   return process::StartMethod::forkserver;
+}
+
+Message message_of(const std::vector<std::byte>& bytes) {
+  Message message(bytes.size());
+  std::ranges::copy(bytes, message.bytes().begin());
+  return message;
 }
 
 // Forwards the supervisor's report to the pool, and keeps the pool until then.
@@ -60,10 +70,7 @@ ProcessPoolCore::ProcessPoolCore(detail::ProcessPoolConfig config)
       generation_(os::fork_generation()),
       block_(new(Heap::get().allocate(sizeof(PoolBlock))) PoolBlock(spin_seats())),
       restarts_(deaths_allowed_per_worker * config_.max_workers, deaths_period) {
-  if (!config_.initializer.empty()) {
-    initializer_ = Message(config_.initializer.size());
-    std::ranges::copy(config_.initializer, initializer_.bytes().begin());
-  }
+  initializer_ = message_of(config_.initializer);
 }
 
 ProcessPoolCore::~ProcessPoolCore() {
@@ -89,6 +96,7 @@ bool ProcessPoolCore::inherited() const noexcept { return generation_ != os::for
 
 void ProcessPoolCore::check_takes_tasks() const {
   if (phase_ != Phase::open) {
+    if (config_.kind == detail::PoolKind::pool) throw ValueError("Pool not running: it was closed or terminated");
     throw RuntimeError("cannot schedule new futures after shutdown; make a new ProcessPoolExecutor");
   }
   if (broken_ != nullptr) std::rethrow_exception(broken_);
@@ -97,7 +105,7 @@ void ProcessPoolCore::check_takes_tasks() const {
 void ProcessPoolCore::post(Ref<RemoteTask> task) {
   if (inherited()) {
     throw RuntimeError(
-        "this ProcessPoolExecutor belongs to the parent process, a forked child cannot use it; make one in the child");
+        "this pool of processes belongs to the parent process, a forked child cannot use it; make one in the child");
   }
   TaskList settled;
   {
@@ -110,6 +118,7 @@ void ProcessPoolCore::post(Ref<RemoteTask> task) {
     if (++posts_since_visit_ >= posts_between_visits) {
       posts_since_visit_ = 0;
       collected_by_others_ += collect(settled);
+      announce_settling(settled);
     }
     if (!lanes_full_) feed();
     if (start_refused_ && !collector_watches_) wake_collector();  // it tries again, while this task may have to wait
@@ -138,9 +147,10 @@ Worker* ProcessPoolCore::worker_with_room() {
   Worker* least_busy = nullptr;
   for (const auto& worker : workers_) {
     if (worker->retiring) continue;
-    if (worker->idle()) return worker.get();
+    if (worker->idle()) return worker.get();  // not one that is still being initialized, if there is another
     if (least_busy == nullptr || worker->tasks_held() < least_busy->tasks_held()) least_busy = worker.get();
   }
+  if (least_busy != nullptr && least_busy->tasks_held() == 0) return least_busy;
   if (workers_.size() < config_.max_workers) {
     if (Worker* started = try_start_worker()) return started;
   }
@@ -181,6 +191,7 @@ Worker* ProcessPoolCore::try_start_worker() {
 
 Worker& ProcessPoolCore::start_worker() {
   auto worker = std::make_unique<Worker>(*block_, Heap::get().new_owner());
+  if (config_.birth) worker->birth = message_of(config_.birth(worker->owner()));
   workers_.reserve(workers_.size() + 1);
   {
     const std::scoped_lock lock(exits_mutex_);
@@ -189,9 +200,14 @@ Worker& ProcessPoolCore::start_worker() {
   auto listener = std::make_shared<ExitForwarder>(Ref<ProcessPoolCore>(this), worker->owner());
   worker->child = process::start(start_method(config_.start_method), {&worker_main, worker->argument()},
                                  worker->owner(), std::move(listener));
-  if (!config_.initializer.empty()) worker->send(Worker::Sent::initializer, nullptr, initializer_);
   workers_.push_back(std::move(worker));
+  introduce(*workers_.back());
   return *workers_.back();
+}
+
+void ProcessPoolCore::introduce(Worker& worker) {
+  if (worker.birth.size() != 0) worker.send(Worker::Sent::birth, nullptr, worker.birth);
+  if (!config_.initializer.empty()) worker.send(Worker::Sent::initializer, nullptr, initializer_);
 }
 
 // ---- the end -----------------------------------------------------------------------------------------------------
@@ -214,17 +230,31 @@ void ProcessPoolCore::shutdown(bool wait, bool cancel_futures) {
   TaskList cancelled;
   {
     const std::scoped_lock lock(mutex_);
-    if (phase_ == Phase::open) phase_ = Phase::closing;
+    begin_closing();
     if (cancel_futures) cancelled.append(take_cancellable());
-    if (!collector_started_) phase_ = Phase::closed;  // never had a task
-    stop_requested_.store(true, std::memory_order_seq_cst);
   }
   while (!cancelled.empty()) cancelled.pop_front()->state().cancel_and_notify();
   wake_collector();
-  if (!wait || is_collector()) return;
+  if (wait) join();
+}
+
+// Under mutex_; to be followed by wake_collector().
+void ProcessPoolCore::begin_closing() noexcept {
+  if (phase_ == Phase::open) phase_ = Phase::closing;
+  if (!collector_started_) phase_ = Phase::closed;  // never had a task
+  closing_.store(true, std::memory_order_seq_cst);
+  stop_requested_.store(true, std::memory_order_seq_cst);
+}
+
+void ProcessPoolCore::join() {
+  if (is_collector()) return;
   const std::scoped_lock joining(join_mutex_);
-  if (!collector_.joinable()) return;
-  collector_.join();
+  if (collector_.joinable()) collector_.join();
+}
+
+void ProcessPoolCore::end_with_program() {
+  if (config_.kind == detail::PoolKind::pool) terminate(std::make_exception_ptr(CancelledError("the program ends")));
+  shutdown(true, false);
 }
 
 void ProcessPoolCore::signal_workers(int number) {
@@ -234,6 +264,29 @@ void ProcessPoolCore::signal_workers(int number) {
   if (workers_.empty() || broken_ != nullptr) return;
   broken_ = make_broken("the workers of this pool were told to end");
   for (const auto& worker : workers_) worker->child->signal(number);
+}
+
+void ProcessPoolCore::terminate(std::exception_ptr cause) {
+  if (inherited()) return;
+  TaskList failed;
+  {
+    const std::scoped_lock lock(mutex_);
+    begin_closing();
+    if (broken_ == nullptr) broken_ = std::move(cause);
+    fail_pending(broken_, failed);
+    announce_settling(failed);
+    for (const auto& worker : workers_) worker->child->signal(SIGTERM);
+  }
+  settle(failed, false);
+  wake_collector();
+  if (is_collector()) return;
+  {
+    std::unique_lock lock(mutex_);
+    if (!closed_.wait_for(lock, grace, [this] { return phase_ == Phase::closed; })) {
+      for (const auto& worker : workers_) worker->child->signal(SIGKILL);
+    }
+  }
+  join();
 }
 
 // Once shut down, workers without work are sent home; when the last has gone the pool is closed.
@@ -247,7 +300,10 @@ bool ProcessPoolCore::close_when_idle() {
     send_quit(*worker);
     sent = true;
   }
-  if (workers_.empty()) phase_ = Phase::closed;
+  if (!workers_.empty() || settling_.load(std::memory_order_seq_cst) != 0) return sent;
+  if (has_deferred_.load(std::memory_order_seq_cst)) return true;
+  phase_ = Phase::closed;
+  closed_.notify_all();
   return sent;
 }
 

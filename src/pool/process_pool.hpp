@@ -16,6 +16,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <deque>
 #include <exception>
@@ -58,6 +59,11 @@ class ProcessPoolCore final : public detail::ProcessPool {
   void help(bool (*done)(const void*) noexcept, const void* context) noexcept override;
   void shutdown(bool wait, bool cancel_futures) override;
   void signal_workers(int number) override;
+  void terminate(std::exception_ptr cause) override;
+  void run_callbacks(detail::Ref<detail::RemoteTask> task) noexcept override;
+
+  // At the end of the program; waits until the pool is closed.
+  void end_with_program();
 
   // The supervisor's report of a death; takes no lock that is held while a worker is started.
   void report_exit(WorkerExit exit) noexcept;
@@ -72,6 +78,7 @@ class ProcessPoolCore final : public detail::ProcessPool {
   [[nodiscard]] static bool worth_sharing(const Worker& worker) noexcept;
   [[nodiscard]] Worker* try_start_worker();
   Worker& start_worker();
+  void introduce(Worker& worker);
   void give(Worker& worker, detail::Ref<detail::RemoteTask> task);
   static void send_quit(Worker& worker);
   [[nodiscard]] TaskList take_cancellable() noexcept;
@@ -83,7 +90,7 @@ class ProcessPoolCore final : public detail::ProcessPool {
   // These two return how many slots they freed.
   std::uint64_t collect(TaskList& settled);
   std::uint64_t collect_lane(Worker& worker, TaskList& settled);
-  void take_outcome(Worker& worker, TaskList& settled);
+  bool take_outcome(Worker& worker, TaskList& settled);
   void adapt_depth(Worker& worker, std::uint64_t outcomes);
   void rebalance();
   void notice_long_tasks();
@@ -94,6 +101,8 @@ class ProcessPoolCore final : public detail::ProcessPool {
   void break_pool(const std::string& why);
 
   static std::exception_ptr make_broken(const std::string& why);
+  void begin_closing() noexcept;
+  void join();
 
   // Sleeping and waking (process_pool_collector.cpp); the first two under mutex_.
   void stop_helping() noexcept;
@@ -107,7 +116,11 @@ class ProcessPoolCore final : public detail::ProcessPool {
   void start_collector();
   void run_collector() noexcept;
   bool collect_and_settle() noexcept;
+  // What collect() or fail_pending() gave; without the mutex.
   void settle(TaskList& settled, bool may_run_callbacks) noexcept;
+  void defer_callbacks(detail::Ref<detail::RemoteTask> task) noexcept;
+  // Under mutex_: settle() will be called for these.
+  void announce_settling(const TaskList& settled) noexcept;
   bool handle_exits();
   std::optional<WorkerExit> next_exit() noexcept;
   bool run_deferred_callbacks() noexcept;
@@ -154,6 +167,10 @@ class ProcessPoolCore final : public detail::ProcessPool {
   TaskList deferred_;  // settled by helpers, their callbacks still to run
   std::atomic<bool> has_deferred_{false};
   std::atomic<bool> stop_requested_{false};
+  // Threads between announce_settling and the end of settle: the pool is not closed meanwhile, for they may leave
+  // callbacks to the collector.
+  std::atomic<std::uint32_t> settling_{0};
+  std::atomic<bool> closing_{false};  // phase_ is no longer open
 
   std::atomic<std::uint32_t> helpers_{0};
   std::atomic<std::uint32_t> naps_{0};  // a futex word: 1 while the collector naps
@@ -161,6 +178,7 @@ class ProcessPoolCore final : public detail::ProcessPool {
   std::optional<std::chrono::steady_clock::time_point> helper_gave_up_;  // when it had begun; under mutex_
 
   std::optional<process::Watching> watching_;  // as long as the collector runs
+  std::condition_variable closed_;             // with mutex_: phase_ has become closed
   std::mutex join_mutex_;
   std::thread collector_;
 };

@@ -14,6 +14,10 @@
 #include "pool/worker.hpp"
 
 namespace plait::pool {
+
+using detail::Ref;
+using detail::RemoteTask;
+
 namespace {
 
 // While others collect, or outcomes come thick, the collector looks so often instead of being rung for each: at first,
@@ -40,6 +44,7 @@ void ProcessPoolCore::help(bool (*done)(const void*) noexcept, const void* conte
     if (!mutex_.try_lock()) return false;
     TaskList settled;
     collected_by_others_ += collect(settled);
+    announce_settling(settled);
     mutex_.unlock();
     settle(settled, false);
     return done(context);
@@ -158,6 +163,32 @@ void ProcessPoolCore::run_collector() noexcept {
 bool ProcessPoolCore::closed() {
   const std::scoped_lock lock(mutex_);
   return phase_ == Phase::closed;
+}
+
+void ProcessPoolCore::run_callbacks(Ref<RemoteTask> task) noexcept {
+  try {
+    const std::scoped_lock lock(mutex_);
+    if (!inherited() && phase_ == Phase::open && !collector_started_) start_collector();
+  } catch (...) {  // no thread for them but this one
+  }
+  TaskList tasks;
+  tasks.push_back(std::move(task));
+  {
+    const std::scoped_lock lock(mutex_);
+    if (!inherited() && collector_started_ && phase_ != Phase::closed && !is_collector()) {
+      defer_callbacks(tasks.pop_front());
+    }
+  }
+  while (!tasks.empty()) tasks.pop_front()->run_callbacks();
+}
+
+void ProcessPoolCore::defer_callbacks(Ref<RemoteTask> task) noexcept {
+  {
+    const std::scoped_lock lock(deferred_mutex_);
+    deferred_.push_back(std::move(task));
+  }
+  has_deferred_.store(true, std::memory_order_seq_cst);
+  wake_collector();
 }
 
 bool ProcessPoolCore::run_deferred_callbacks() noexcept {

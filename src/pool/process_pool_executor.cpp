@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "multiprocessing/worker_birth.hpp"
 #include "plait/errors.hpp"
 #include "plait/os.hpp"
 
@@ -22,6 +23,7 @@ detail::ProcessPoolConfig checked(ProcessPoolOptions&& options) {
   detail::ProcessPoolConfig config;
   config.max_workers = static_cast<std::size_t>(max_workers);
   config.start_method = context.get_start_method();
+  config.birth = detail::worker_birth(config.kind, config.start_method);
   config.initializer = options.initializer.encoded_call();
   if (options.max_tasks_per_child) {
     if (*options.max_tasks_per_child < 1) {

@@ -74,8 +74,7 @@ std::uint64_t ProcessPoolCore::collect_lane(Worker& worker, TaskList& settled) {
   while (!worker.idle()) {
     const SlotState state = worker.lane.oldest_state();
     if (state == SlotState::done) {
-      take_outcome(worker, settled);
-      ++outcomes;
+      if (take_outcome(worker, settled)) ++outcomes;
     } else if (state != SlotState::skipped) {
       break;
     }
@@ -89,7 +88,8 @@ std::uint64_t ProcessPoolCore::collect_lane(Worker& worker, TaskList& settled) {
   return freed;
 }
 
-void ProcessPoolCore::take_outcome(Worker& worker, TaskList& settled) {
+// False: it was none of a task.
+bool ProcessPoolCore::take_outcome(Worker& worker, TaskList& settled) {
   const Worker::Sent kind = worker.sent(worker.lane.oldest_position()).kind;
   Ref<RemoteTask> task = worker.take(worker.lane.oldest_position());
   Message outcome;
@@ -113,11 +113,12 @@ void ProcessPoolCore::take_outcome(Worker& worker, TaskList& settled) {
   } catch (const std::bad_alloc&) {
     failure = std::current_exception();
   }
-  if (kind == Worker::Sent::initializer) {
+  if (kind != Worker::Sent::task) {
+    worker.last_collected = std::chrono::steady_clock::now();
     // Only the message: to make the exception would be to run the user's code under the mutex.
     if (failure != nullptr) break_pool(initializer_failed + describe_exception(failure));
     if (failure == nullptr && is_error) break_pool(initializer_failed + message_of(outcome));
-    return;
+    return false;
   }
   if (failure != nullptr) {
     task->stage_failure(failure);
@@ -125,6 +126,7 @@ void ProcessPoolCore::take_outcome(Worker& worker, TaskList& settled) {
     task->stage_outcome(std::move(outcome), is_error);
   }
   settled.push_back(std::move(task));
+  return true;
 }
 
 // A lane holds as many tasks as keep its worker busy between two visits: doubled whenever a visit finds the lane run
@@ -199,6 +201,7 @@ bool ProcessPoolCore::collect_and_settle() noexcept {
 }
 
 void ProcessPoolCore::settle(TaskList& settled, bool may_run_callbacks) noexcept {
+  const bool announced = !may_run_callbacks && !settled.empty();  // the collector itself need not
   while (!settled.empty()) {
     Ref<RemoteTask> task = settled.pop_front();
     if (task->publish()) continue;
@@ -206,13 +209,15 @@ void ProcessPoolCore::settle(TaskList& settled, bool may_run_callbacks) noexcept
       task->run_callbacks();
       continue;
     }
-    {
-      const std::scoped_lock lock(deferred_mutex_);
-      deferred_.push_back(std::move(task));
-    }
-    has_deferred_.store(true, std::memory_order_seq_cst);
-    wake_collector();
+    defer_callbacks(std::move(task));
   }
+  if (!announced) return;
+  settling_.fetch_sub(1, std::memory_order_seq_cst);
+  if (closing_.load(std::memory_order_seq_cst)) ask_to_close();
+}
+
+void ProcessPoolCore::announce_settling(const TaskList& settled) noexcept {
+  if (!settled.empty()) settling_.fetch_add(1, std::memory_order_seq_cst);
 }
 
 // ---- deaths --------------------------------------------------------------------------------------------------------

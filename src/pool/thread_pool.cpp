@@ -247,7 +247,7 @@ bool ThreadPoolCore::inherited() const noexcept { return generation_ != os::fork
 void ThreadPoolCore::post(LocalTask& task) {
   if (inherited()) {
     throw RuntimeError(
-        "this ThreadPoolExecutor belongs to the parent process, a forked child cannot use it; make one in the child");
+        "this pool of threads belongs to the parent process, a forked child cannot use it; make one in the child");
   }
   if (phase_.load(std::memory_order_relaxed) != Phase::open) throw_unusable();
   if (!started_.load(std::memory_order_relaxed)) start_first_worker();
@@ -265,6 +265,7 @@ void ThreadPoolCore::post(LocalTask& task) {
 
 void ThreadPoolCore::throw_unusable() const {
   if (phase_.load(std::memory_order_acquire) == Phase::broken) std::rethrow_exception(broken_);
+  if (config_.kind == detail::PoolKind::pool) throw ValueError("Pool not running: it was closed or terminated");
   throw RuntimeError("cannot schedule new futures after shutdown; make a new ThreadPoolExecutor");
 }
 
@@ -280,8 +281,8 @@ void ThreadPoolCore::start_first_worker() {
   } catch (const std::system_error& error) {
     LivePools<ThreadPoolCore>::get().remove(*this);
     throw std::system_error(error.code(),
-                            "plait: not even one worker of a ThreadPoolExecutor could be started (lower max_workers of "
-                            "other pools, or raise ulimit -u or -v)");
+                            "plait: not even one worker of a pool of threads could be started (have fewer in other "
+                            "pools, or raise ulimit -u or -v)");
   } catch (...) {
     LivePools<ThreadPoolCore>::get().remove(*this);
     throw;
@@ -330,19 +331,23 @@ void ThreadPoolCore::break_pool(const char* why) noexcept {
     if (phase_.load(std::memory_order_relaxed) != Phase::broken) {
       broken_ = std::make_exception_ptr(futures::BrokenThreadPool(
           std::string("a thread initializer failed, the thread pool is not usable anymore: ") + why +
-          "; make a new ThreadPoolExecutor"));
+          "; make a new pool"));
       phase_.store(Phase::broken, std::memory_order_seq_cst);
     }
   }
+  fail_queued(broken_);
+  wake_all();
+}
+
+void ThreadPoolCore::fail_queued(const std::exception_ptr& cause) noexcept {
   while (const Ref<LocalTask> task = pop_surely()) {
     if (!task->state().try_start()) {
       if (task->state().cancelled()) task->discard();
       continue;
     }
-    task->fail(broken_);
+    task->fail(cause);
     if (!task->state().publish()) task->state().run_callbacks();
   }
-  wake_all();
 }
 
 // nullptr: there is none, nor one whose push, or that of one before it, is not complete.
@@ -369,6 +374,17 @@ void ThreadPoolCore::shutdown(bool wait, bool cancel_futures) {
   if (cancel_futures) cancel_queued();
   wake_all();
   if (wait && (Worker::current == nullptr || !Worker::current->belongs_to(this))) join_workers();
+}
+
+void ThreadPoolCore::terminate(const std::exception_ptr& cause) noexcept {
+  if (inherited()) return;
+  shutdown(false, false);
+  fail_queued(cause);
+}
+
+void ThreadPoolCore::end_with_program() {
+  if (config_.kind == detail::PoolKind::pool) terminate(std::make_exception_ptr(CancelledError("the program ends")));
+  shutdown(true, false);
 }
 
 void ThreadPoolCore::run_here(LocalTask& task) {

@@ -35,7 +35,11 @@ class ThreadPoolCore final : public detail::ThreadPool {
   void release() noexcept override;
   void post(detail::LocalTask& task) override;
   void shutdown(bool wait, bool cancel_futures) override;
+  void terminate(const std::exception_ptr& cause) noexcept override;
   [[nodiscard]] bool inherited() const noexcept override;
+
+  // At the end of the program; waits for the tasks.
+  void end_with_program();
 
   // In a worker of the task's pool: runs the task now, if nobody has begun it. Elsewhere: nothing.
   static void run_here(detail::LocalTask& task);
@@ -62,6 +66,7 @@ class ThreadPoolCore final : public detail::ThreadPool {
   void break_pool(const char* why) noexcept;
   detail::Ref<detail::LocalTask> pop_surely() noexcept;
   void cancel_queued() noexcept;
+  void fail_queued(const std::exception_ptr& cause) noexcept;
   void join_workers();
 
   const detail::ThreadPoolConfig config_;

@@ -23,7 +23,7 @@ namespace plait::pool {
 class Worker {
  public:
   using Task = detail::RemoteTask;
-  enum class Sent : std::uint8_t { nothing, task, initializer, quit };
+  enum class Sent : std::uint8_t { nothing, task, birth, initializer, quit };
 
   // Throws OutOfSharedMemory.
   Worker(PoolBlock& pool, shm::OwnerId owner)
@@ -70,7 +70,7 @@ class Worker {
 
   static constexpr shm::Content content_of(Sent kind) noexcept {
     if (kind == Sent::quit) return shm::Content::quit;
-    return kind == Sent::initializer ? shm::Content::initialize : shm::Content::call;
+    return kind == Sent::task ? shm::Content::call : shm::Content::initialize;
   }
 
   struct Record {
@@ -91,8 +91,9 @@ class Worker {
  public:
   shm::MasterEnd lane;
   std::shared_ptr<process::Child> child;
+  detail::Message birth;        // what it is told first
   std::uint64_t given = 0;      // tasks sent, for max_tasks_per_child
-  std::uint64_t completed = 0;  // outcomes collected
+  std::uint64_t completed = 0;  // outcomes of tasks collected
   bool retiring = false;        // told to quit, or being killed
   std::chrono::steady_clock::time_point last_collected = std::chrono::steady_clock::now();
   std::chrono::steady_clock::duration time_per_task = std::chrono::seconds(1);  // at most, between the last two visits

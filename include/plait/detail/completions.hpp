@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 //
-// The compiled part of wait() and as_completed(): watches a set of futures' states, and tells which have settled, in
-// the order in which they did.
+// The compiled part of wait(), as_completed() and imap_unordered(): watches futures' states, and tells which have
+// settled, in the order in which they did.
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <mutex>
 #include <vector>
 
@@ -24,20 +25,26 @@ struct SettledAndUnsettled {
 // For one waiting thread. Neither copied nor moved: the states refer to it.
 class PLAIT_EXPORT Completions {
  public:
+  // Watches nothing yet.
+  Completions() = default;
   // Watches `states` from here on; several references to one state count once.
   explicit Completions(std::vector<Ref<FutureState>> states);
   Completions(const Completions&) = delete;
   Completions& operator=(const Completions&) = delete;
   ~Completions();
 
-  // Distinct states.
-  std::size_t total() const noexcept { return entries_.size(); }
+  // Watches one more, which is not watched yet. Throws std::bad_alloc.
+  void watch(Ref<FutureState> state);
+  // Those watched.
+  std::size_t size() const noexcept { return entries_.size() - free_.size(); }
   // Waits until `count` of them have settled. False: the deadline has passed. Throws what FutureState::before_sleep
   // does.
   bool wait_for(std::size_t count, Deadline deadline);
-  // The one that settled after those taken before, or nullptr if none has.
+  // Cancels those that have not begun.
+  void cancel() noexcept;
+  // The first that has settled, which is not watched any more; nullptr: none has.
   Ref<FutureState> take_next() noexcept;
-  // All of them, in the order given.
+  // All that the constructor was given, in that order, taken or not.
   SettledAndUnsettled sorted() const;
 
  private:
@@ -46,17 +53,18 @@ class PLAIT_EXPORT Completions {
     Completions* owner = nullptr;
     Ref<FutureState> state;
     Entry* next = nullptr;
-    bool added = false;
+    bool added = false;  // the state refers to it
   };
 
   void add(Entry& entry) noexcept;
   bool reached() const noexcept;
   void help(Deadline deadline);
 
-  std::vector<Entry> entries_;                     // never resized: the states refer to them
+  std::deque<Entry> entries_;                      // stay where they are: the states refer to them
+  std::vector<Entry*> free_;                       // of those, watch nothing; has room for all of them
   std::size_t next_to_run_ = 0;                    // those before it have begun; see FutureState::before_sleep
   Driver* driver_ = nullptr;                       // that of all states, nullptr if they differ
-  std::atomic<std::uint32_t> settled_{0};          // how many; a futex word
+  std::atomic<std::uint32_t> settled_{0};          // how many, but for those taken; a futex word
   std::atomic<std::uint32_t> wanted_{UINT32_MAX};  // at how many the waiting thread is to be woken
   std::mutex mutex_;                               // guards the list
   Entry* first_ = nullptr;

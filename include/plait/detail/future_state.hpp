@@ -37,6 +37,9 @@ class Driver {
 
 enum class Status : std::uint32_t { pending, running, cancelled, cancelled_and_notified, finished };
 
+// Says on stderr that a callback threw; inside the handler of what it threw.
+PLAIT_EXPORT void report_throwing_callback() noexcept;
+
 // Is told once, when a future has finished or its cancelling was noticed by the executor: wait() and as_completed().
 // Lives in the waiting call; FutureState links it into its list.
 class Observer {
@@ -149,6 +152,8 @@ class PLAIT_EXPORT FutureState {
   // Gives the right back, when storing the outcome has failed.
   void unclaim() noexcept;
   void store_exception(std::exception_ptr error) noexcept { error_ = std::move(error); }
+  // What was stored, for who stored it.
+  const std::exception_ptr& stored_exception() const noexcept { return error_; }
 
   // As publish(): the derived class has the outcome in encoded form, materialize() will store it.
   [[nodiscard]] bool publish_encoded() noexcept;
@@ -238,6 +243,8 @@ class PLAIT_EXPORT ResultState : public FutureState {
       value_.emplace(std::forward<U>(value)...);
     }
   }
+
+  const Stored<T>& stored_value() const noexcept { return *value_; }
 
  private:
   std::optional<Stored<T>> value_;

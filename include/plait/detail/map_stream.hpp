@@ -190,24 +190,28 @@ class ChunkStream final : public MapStream<R> {
   ChunkValue<R> value_;
 };
 
+// Makes all calls of a chunk, until one throws; `values` has those before it.
+template <class R, class F, class... Args>
+void run_calls(F& f, std::vector<std::tuple<Args...>>& calls, std::vector<typename ChunkResult<R>::Value>& values) {
+  values.reserve(calls.size());
+  const auto call = [&](Args&... args) -> decltype(auto) { return std::invoke(f, std::move(args)...); };
+  for (auto& arguments : calls) {
+    if constexpr (std::is_void_v<R>) {
+      std::apply(call, arguments);
+      values.push_back(0);
+    } else {
+      values.push_back(std::apply(call, arguments));
+    }
+  }
+}
+
 // Runs in the worker: a chunk of calls.
 template <class R, class F, class... Args>
 ChunkResult<R> run_chunk(F f, std::vector<std::tuple<Args...>> calls) {
   ChunkResult<R> result;
-  result.values.reserve(calls.size());
-  const auto call = [&](Args&... args) -> decltype(auto) { return std::invoke(f, std::move(args)...); };
-  auto all = [&] {
-    for (auto& arguments : calls) {
-      if constexpr (std::is_void_v<R>) {
-        std::apply(call, arguments);
-        result.values.push_back(0);
-      } else {
-        result.values.push_back(std::apply(call, arguments));
-      }
-    }
-  };
   try {
-    wire::call_traced(all);  // the handler below would hide the stack of what is thrown
+    // the handler below would hide the stack of what is thrown
+    wire::call_traced([&] { run_calls<R>(f, calls, result.values); });
   } catch (...) {
     result.error = wire::encode_exception(std::current_exception());
   }

@@ -5,10 +5,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <exception>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "plait/detail/pool_kind.hpp"
 #include "plait/detail/remote_task.hpp"
 
 namespace plait::detail {
@@ -18,6 +21,10 @@ struct ProcessPoolConfig {
   std::string start_method;                          // "forkserver", "spawn" or "fork"
   std::optional<std::uint64_t> max_tasks_per_child;  // a worker is replaced after so many tasks
   std::vector<std::byte> initializer;                // an encoded call that each worker runs first; empty: none
+  // What the worker of that number runs even before, lest it be a stranger to its family: an encoded call, made when
+  // the worker is started, under the pool's mutex. May be empty.
+  std::function<std::vector<std::byte>(std::uint32_t owner)> birth = {};
+  PoolKind kind = PoolKind::executor;
 };
 
 class PLAIT_EXPORT ProcessPool : public RemoteBackend {
@@ -29,6 +36,9 @@ class PLAIT_EXPORT ProcessPool : public RemoteBackend {
   virtual void shutdown(bool wait, bool cancel_futures) = 0;
   // shutdown(false, true), then `number` to each live worker; their running tasks fail with WorkerDied.
   virtual void signal_workers(int number) = 0;
+  // Tasks that have not begun fail with `cause`. Workers get SIGTERM, and SIGKILL if they have not ended a second
+  // later; their running tasks fail with WorkerDied. Returns when all are gone, but in the pool's own thread at once.
+  virtual void terminate(std::exception_ptr cause) = 0;
 
  protected:
   ~ProcessPool() = default;

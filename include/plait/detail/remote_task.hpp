@@ -28,6 +28,8 @@ class PLAIT_EXPORT RemoteBackend : public Driver {
   virtual void release() noexcept = 0;
   // Takes the task to run it later. Throws what `submit` is to throw; the task is then untouched.
   virtual void post(Ref<RemoteTask> task) = 0;
+  // Has the callbacks of a task run, that was settled without being posted, where those of others are.
+  virtual void run_callbacks(Ref<RemoteTask> task) noexcept = 0;
 
  protected:
   ~RemoteBackend() = default;
@@ -126,17 +128,23 @@ class RemoteResult final : public ResultState<R>, public RemoteTask {
 };
 
 // A task for `backend` made of a call. A call that cannot be encoded gives a task that has failed with the reason.
-template <class Call>
-Ref<RemoteResult<typename Call::Result>> make_remote_task(RemoteBackend& backend, const Call& call) {
+// `prepare` is given the task before it can be settled.
+template <class Call, class Prepare>
+Ref<RemoteResult<typename Call::Result>> make_remote_task(RemoteBackend& backend, const Call& call, Prepare prepare) {
   auto task = Ref<RemoteResult<typename Call::Result>>::adopt(new RemoteResult<typename Call::Result>(backend, call));
+  prepare(*task);
   try {
     task->encode(call);
   } catch (...) {
     task->try_start();  // nobody else knows it: it runs, and fails
     task->stage_failure(std::current_exception());
-    if (!task->publish()) task->run_callbacks();
+    if (!task->publish()) backend.run_callbacks(task);
   }
   return task;
+}
+template <class Call>
+auto make_remote_task(RemoteBackend& backend, const Call& call) {
+  return make_remote_task(backend, call, [](auto&) {});
 }
 
 }  // namespace plait::detail

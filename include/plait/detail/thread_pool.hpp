@@ -4,11 +4,13 @@
 // What the typed ThreadPoolExecutor knows of the compiled thread pool.
 
 #include <cstddef>
+#include <exception>
 #include <functional>
 #include <string>
 
 #include "plait/detail/export.hpp"
 #include "plait/detail/local_task.hpp"
+#include "plait/detail/pool_kind.hpp"
 #include "plait/detail/ref.hpp"
 
 namespace plait::detail {
@@ -17,6 +19,7 @@ struct ThreadPoolConfig {
   std::size_t max_workers = 1;
   std::string name_prefix;            // threads are called NAME_PREFIX_0, …
   std::function<void()> initializer;  // run first by each thread; may be empty
+  PoolKind kind = PoolKind::executor;
 };
 
 // Counted: its workers keep it after the executor has gone.
@@ -33,6 +36,8 @@ class PLAIT_EXPORT ThreadPool {
   // No task is taken from here on. `cancel_futures`: those that no worker has begun are cancelled. `wait`: returns when
   // the workers have run the rest and ended, except in a worker of this pool, which would wait for itself. Repeatable.
   virtual void shutdown(bool wait, bool cancel_futures) = 0;
+  // shutdown(false, false), and tasks that no worker has begun fail with `cause`; their callbacks run in this thread.
+  virtual void terminate(const std::exception_ptr& cause) noexcept = 0;
   // The pool came into this process by fork, without its workers.
   [[nodiscard]] virtual bool inherited() const noexcept = 0;
 

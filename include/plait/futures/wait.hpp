@@ -79,7 +79,9 @@ class [[nodiscard]] AsCompleted {
 
   // `futures`: the states to watch.
   AsCompleted(std::vector<detail::Ref<detail::FutureState>> futures, Deadline deadline)
-      : completions_(std::make_unique<detail::Completions>(std::move(futures))), deadline_(deadline) {}
+      : completions_(std::make_unique<detail::Completions>(std::move(futures))),
+        deadline_(deadline),
+        total_(completions_->size()) {}
 
   // begin() and ++ wait for the next future. Throw TimeoutError, "N (of M) futures unfinished", when the timeout,
   // counted from the call of as_completed, has passed before it was done.
@@ -94,7 +96,7 @@ class [[nodiscard]] AsCompleted {
 
   std::unique_ptr<detail::Completions> completions_;
   Deadline deadline_;
-  std::size_t yielded_ = 0;
+  std::size_t total_;
   bool at_end_ = false;
   Future<T> current_ = detail::FutureAccess::make<T>(nullptr);
 };
@@ -150,14 +152,13 @@ AsCompleted<FutureRangeValue<R>> as_completed(AsCompletedOptions options, R&& fu
 
 template <class T>
 void AsCompleted<T>::advance() {
-  const std::size_t total = completions_->total();
-  at_end_ = yielded_ == total;
+  const std::size_t unfinished = completions_->size();
+  at_end_ = unfinished == 0;
   if (at_end_) return;
-  if (!completions_->wait_for(yielded_ + 1, deadline_)) {
+  if (!completions_->wait_for(1, deadline_)) {
     at_end_ = true;
-    throw TimeoutError(std::to_string(total - yielded_) + " (of " + std::to_string(total) + ") futures unfinished");
+    throw TimeoutError(std::to_string(unfinished) + " (of " + std::to_string(total_) + ") futures unfinished");
   }
-  ++yielded_;
   current_ = detail::typed_future<T>(completions_->take_next());
 }
 

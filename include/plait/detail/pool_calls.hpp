@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+//
+// How a Pool makes tasks of a function and a range: which arguments an element gives, one call a task or several, and
+// what values a settled task has.
+
+#include <algorithm>
+#include <cstddef>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <ranges>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "plait/detail/pool_core.hpp"
+
+namespace plait::detail {
+
+// map, imap: an element is the argument.
+struct WholeElement {
+  template <class E>
+  using Args = wire::Types<E>;
+  template <class Use, class E>
+  static decltype(auto) apply(Use&& use, E&& element) {
+    return use(std::forward<E>(element));
+  }
+};
+
+// starmap: a tuple of the arguments.
+struct SpreadElement {
+  template <class E, class Indices>
+  struct ArgsOf;
+  template <class E, std::size_t... i>
+  struct ArgsOf<E, std::index_sequence<i...>> {
+    using type = wire::Types<decltype(std::get<i>(std::declval<E>()))...>;
+  };
+  template <class E>
+  using Args = typename ArgsOf<E, std::make_index_sequence<std::tuple_size_v<std::remove_cvref_t<E>>>>::type;
+  template <class Use, class E>
+  static decltype(auto) apply(Use&& use, E&& element) {
+    return std::apply(std::forward<Use>(use), std::forward<E>(element));
+  }
+};
+
+// The list of a map's results: nothing for a function that returns nothing.
+template <class R>
+struct ListOf {
+  using type = std::vector<R>;
+};
+template <>
+struct ListOf<void> {
+  using type = void;
+};
+
+// Calls of F for the elements of a view, submitted one task after another. Neither thread-safe nor copied.
+template <class B, class F, class View, class Spread, class Args>
+class CallSource;
+template <class B, class F, class View, class Spread, class... Args>
+class CallSource<B, F, View, Spread, wire::Types<Args...>> {
+ public:
+  using Backend = B;
+  using Result = typename Backend::template Result<F, Args...>;
+  using Chunk = typename Backend::template Chunk<Result>;
+
+  CallSource(Backend& backend, F f, View view, std::size_t calls_in_a_task)
+      : chunksize(calls_in_a_task), backend_(&backend), f_(std::move(f)), elements_(std::move(view)) {}
+
+  // Submits the next task. nullptr: at the end. Throw what the range and submitting throw.
+  template <class Prepare>
+  Ref<ResultState<Result>> submit_call(Prepare prepare) {
+    Ref<ResultState<Result>> state;
+    elements_.next([&](auto&& element) {
+      const auto submit = [&](auto&&... args) {
+        state = backend_->submit(prepare, f_, std::forward<decltype(args)>(args)...);
+      };
+      Spread::apply(submit, std::forward<decltype(element)>(element));
+    });
+    return state;
+  }
+  template <class Prepare>
+  Ref<ResultState<Chunk>> submit_chunk(Prepare prepare) {
+    typename Backend::template Calls<F, Args...> calls;
+    const auto add = [&](auto&&... args) { calls.emplace_back(std::forward<decltype(args)>(args)...); };
+    while (calls.size() < chunksize &&
+           elements_.next([&](auto&& element) { Spread::apply(add, std::forward<decltype(element)>(element)); })) {
+    }
+    if (calls.empty()) return nullptr;
+    return backend_->template submit_chunk<Result, Args...>(prepare, f_, std::move(calls));
+  }
+
+  const std::size_t chunksize;
+
+ private:
+  Backend* backend_;
+  F f_;
+  Zip<View> elements_;
+};
+
+template <class Backend, class F, class View, class Spread>
+using CallSourceOf = CallSource<Backend, typename Backend::template Function<F>, View, Spread,
+                                typename Spread::template Args<MapArgument<View>>>;
+
+// A task of one call.
+template <class Source>
+struct OneCall {
+  using Result = typename Source::Result;
+  using State = ResultState<Result>;
+  static constexpr bool ends_with_error = false;  // an imap goes on after it
+
+  template <class Prepare>
+  static Ref<State> submit(Source& source, Prepare prepare) {
+    return source.submit_call(prepare);
+  }
+  // Gives the values of a settled task to `sink`; throws its exception.
+  template <class Sink>
+  static void collect(State& state, Sink sink) {
+    sink(std::move(state.value()));
+  }
+};
+
+// A task of several.
+template <class Source>
+struct ManyCalls {
+  using Result = typename Source::Result;
+  using State = ResultState<typename Source::Chunk>;
+  static constexpr bool ends_with_error = true;
+
+  template <class Prepare>
+  static Ref<State> submit(Source& source, Prepare prepare) {
+    return source.submit_chunk(prepare);
+  }
+  // The values before the call that threw, then what it threw.
+  template <class Sink>
+  static void collect(State& state, Sink sink) {
+    auto& chunk = state.value();
+    ChunkValue<Result> holder;
+    for (auto& value : chunk.values) sink(std::move(*holder.hold(value)));
+    if (const std::exception_ptr error = error_of(chunk)) std::rethrow_exception(error);
+  }
+};
+
+// Waits for the tasks, each of which is let go when its values are taken: no fail-fast. Then throws the exception of
+// the first that has one.
+template <class Part>
+auto collect_list(std::vector<Ref<typename Part::State>>& parts) {
+  using R = typename Part::Result;
+  std::conditional_t<std::is_void_v<R>, std::monostate, std::vector<Stored<R>>> list;
+  std::exception_ptr error;
+  for (auto& part : parts) {
+    const auto taken = std::move(part);
+    taken->wait({});
+    try {
+      Part::collect(*taken, [&]([[maybe_unused]] Stored<R>&& value) {
+        if constexpr (!std::is_void_v<R>) list.push_back(std::move(value));
+      });
+    } catch (...) {
+      if (error == nullptr) error = std::current_exception();
+    }
+  }
+  if (error != nullptr) std::rethrow_exception(error);
+  return list;
+}
+
+template <class Parts>
+void cancel_all(Parts& parts) noexcept {
+  for (const auto& part : parts) part->cancel();
+}
+
+// A whole map: submits all tasks, and collects. If a task cannot be submitted, those before are cancelled.
+template <class Part, class Source>
+auto map_all(Source& source) {
+  std::vector<Ref<typename Part::State>> parts;
+  try {
+    while (auto part = Part::submit(source, [](auto&) {})) parts.push_back(std::move(part));
+  } catch (...) {
+    cancel_all(parts);
+    throw;
+  }
+  return collect_list<Part>(parts);
+}
+
+}  // namespace plait::detail
