@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <latch>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -98,9 +99,11 @@ TEST(Fork, TheChildIsNotCaughtInTheParentsCalls) {
   Lock lock;
   Event event;
   std::atomic<bool> over{false};
+  std::latch running(4);  // AddressSanitizer does not survive a fork while threads begin
   std::vector<std::jthread> threads;
   for (int i = 0; i < 3; ++i) {
     threads.emplace_back([&] {
+      running.arrive_and_wait();
       while (!over) {
         if (lock.acquire(1us)) lock.release();
         event.wait(1us);
@@ -109,6 +112,7 @@ TEST(Fork, TheChildIsNotCaughtInTheParentsCalls) {
       }
     });
   }
+  running.arrive_and_wait();
   for (int i = 0; i < 50; ++i) {
     EXPECT_TRUE(holds_in_child([] {
       Lock own;
