@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 //
-// Python's `multiprocessing`. So far: processes, start methods, locks and other objects to synchronize with, the log.
+// Python's `multiprocessing`. So far: processes, start methods, connections, locks and other objects to synchronize with, the log.
 
+#include "plait/multiprocessing/connection.hpp"
 #include "plait/multiprocessing/context.hpp"
 #include "plait/multiprocessing/log.hpp"
 #include "plait/multiprocessing/pool.hpp"
 #include "plait/multiprocessing/process.hpp"
+#include "plait/multiprocessing/reduction.hpp"
 #include "plait/multiprocessing/synchronize.hpp"
 #include "plait/os.hpp"
 

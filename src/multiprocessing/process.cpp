@@ -13,6 +13,7 @@
 
 #include "multiprocessing/child_main.hpp"
 #include "multiprocessing/process_registry.hpp"
+#include "plait/detail/descriptor_ticket.hpp"
 #include "plait/detail/wire/encode.hpp"
 #include "shm/size_class.hpp"
 #include "wire/symbols.hpp"
@@ -161,7 +162,9 @@ void launch(Process& object, const std::shared_ptr<ProcessState>& state) {
   detail::ForkedBirth forked{&object, &birth, luggage.block()};
   process::Entry entry{detail::forked_main, reinterpret_cast<std::uint64_t>(&forked)};
   if (method != process::StartMethod::fork) {
+    detail::PackingScope descriptors;
     luggage.pack(birth, object);
+    state->deposits = descriptors.take_deposits();
     entry = {detail::fresh_main, heap.offset_of(luggage.block())};
   }
   state->owner = heap.new_owner();
@@ -246,6 +249,7 @@ void Process::start() {
     const Lock lock = lock_registry();
     state->phase = Phase::unstarted;
     state->block = nullptr;
+    state->deposits.withdraw();
     ProcessRegistry::get().forget(*state);
     throw;
   }

@@ -28,6 +28,7 @@ void ProcessState::on_exit(process::Child& dead, process::ExitStatus how) noexce
   }
   heap.deallocate(its_block);
   heap.reclaim(owner);
+  deposits.withdraw();
   if (how.signal != 0 || !how.known) {
     try {
       multiprocessing::get_logger().info(name + " (pid " + std::to_string(dead.pid()) + ") " + how.describe());

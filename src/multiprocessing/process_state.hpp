@@ -21,6 +21,7 @@
 #include "multiprocessing/log.hpp"
 #include "os/fork_generation.hpp"
 #include "plait/deadline.hpp"
+#include "plait/detail/descriptor_ticket.hpp"
 #include "plait/multiprocessing/process.hpp"
 #include "plait/os.hpp"
 #include "process/process.hpp"
@@ -95,6 +96,7 @@ class ProcessState final : public process::ExitListener, public std::enable_shar
   ProcessBlock* block = nullptr;
   shm::OwnerId owner = 0;
   std::shared_ptr<multiprocessing::Process> kept;  // until it has ended
+  Deposits deposits;                               // descriptors among its arguments; until it has ended
 
  private:
   const std::uint64_t generation_ = os::fork_generation();

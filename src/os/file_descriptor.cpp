@@ -73,7 +73,9 @@ void wait_for_event(int fd) noexcept {
   clear_event(fd);
 }
 
-void set_close_on_exec(int fd, bool close_on_exec) noexcept { fcntl(fd, F_SETFD, close_on_exec ? FD_CLOEXEC : 0); }
+bool set_close_on_exec(int fd, bool close_on_exec) noexcept {
+  return fcntl(fd, F_SETFD, close_on_exec ? FD_CLOEXEC : 0) == 0;
+}
 
 void close_all_but(std::span<const int> keep) noexcept {
   int first = STDERR_FILENO + 1;

@@ -58,7 +58,8 @@ void clear_event(int fd) noexcept;
 // Sleeps until it is raised, and clears it.
 void wait_for_event(int fd) noexcept;
 
-void set_close_on_exec(int fd, bool close_on_exec) noexcept;
+// False, with errno: it is not open.
+bool set_close_on_exec(int fd, bool close_on_exec) noexcept;
 
 // Closes every descriptor of this process but the standard three and those in `keep`. For a process that has just
 // been made: whoever else holds one of those numbers is in for a surprise.

@@ -25,13 +25,14 @@ namespace {
 
 }  // namespace
 
-int create_shared_file(const char* name, std::size_t size) {
+int create_shared_file(const char* name, std::size_t size, bool sealable) {
   rlimit limit{};
   if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && size > limit.rlim_cur) {
     fail(EFBIG, "a shared memory of " + std::to_string(size) + " bytes is above the limit on file sizes (ulimit -f)");
   }
   // Not in place of a standard stream that the host has closed: children put /dev/null there.
-  FileDescriptor file = above_standard_streams(FileDescriptor(memfd_create(name, MFD_CLOEXEC)));
+  const unsigned flags = MFD_CLOEXEC | (sealable ? MFD_ALLOW_SEALING : 0U);
+  FileDescriptor file = above_standard_streams(FileDescriptor(memfd_create(name, flags)));
   if (!file) fail(errno, "memfd_create");
   if (retry_interrupted([&] { return ftruncate(file.get(), static_cast<off_t>(size)); }) < 0) {
     fail(errno, "ftruncate of a memfd to " + std::to_string(size) + " bytes");

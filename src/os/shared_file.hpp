@@ -10,7 +10,8 @@ namespace plait::os {
 
 // A memfd of `size` bytes, all of them holes, close-on-exec. Throws std::system_error: EFBIG when RLIMIT_FSIZE
 // forbids the size (without the SIGXFSZ that the kernel would send), else what memfd_create or ftruncate says.
-int create_shared_file(const char* name, std::size_t size);
+// `sealable`: whoever has it may promise that its size will not change (F_ADD_SEALS).
+int create_shared_file(const char* name, std::size_t size, bool sealable = false);
 
 // Maps all of the file, shared, at `address`: exactly there or not at all; nullptr: wherever the kernel likes.
 // Core dumps leave it out. Returns nullptr on failure, with errno set.

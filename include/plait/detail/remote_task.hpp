@@ -11,6 +11,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "plait/detail/descriptor_ticket.hpp"
 #include "plait/detail/export.hpp"
 #include "plait/detail/future_state.hpp"
 #include "plait/detail/message.hpp"
@@ -52,6 +53,7 @@ class PLAIT_EXPORT RemoteTask {
   // exception of this process. By the task's runner, and to be followed by publish().
   void stage_outcome(Message outcome, bool is_error) noexcept {
     message_ = std::move(outcome);
+    deposits_.withdraw();
     staged_ = is_error ? Staged::error : Staged::value;
   }
   virtual void stage_failure(std::exception_ptr error) noexcept = 0;
@@ -72,6 +74,7 @@ class PLAIT_EXPORT RemoteTask {
 
   ~RemoteTask() = default;
   Message message_;
+  Deposits deposits_;  // descriptors among the arguments; until there is an outcome
   Ref<RemoteBackend> backend_;
   Staged staged_ = Staged::nothing;
 
@@ -94,8 +97,10 @@ class RemoteResult final : public ResultState<R>, public RemoteTask {
   // Encodes the call. Throws what a serializer of the user throws, EncodeError or OutOfSharedMemory.
   template <class Call>
   void encode(const Call& call) {
+    PackingScope descriptors;
     message_ = Message(call.size());
     call.write(message_.bytes());
+    deposits_ = descriptors.take_deposits();
   }
 
   [[nodiscard]] FutureState& state() noexcept override { return *this; }

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+//
+// wait(): until at least one of several connections, processes, sockets, descriptors is ready. Python's
+// multiprocessing.connection.wait.
+//
+//   for (const Waitable& ready : connection::wait({pipe, process, socket}, 2s)) {
+//     if (ready == pipe) show(pipe.recv());
+//     if (ready == process) process.join();
+//   }
+
+#include <concepts>
+#include <initializer_list>
+#include <memory>
+#include <ranges>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "plait/detail/export.hpp"
+#include "plait/multiprocessing/connection/connection.hpp"
+#include "plait/multiprocessing/connection/pipe.hpp"
+#include "plait/multiprocessing/process.hpp"
+#include "plait/until.hpp"
+
+namespace plait::multiprocessing {
+
+// Has a descriptor that can be read when it is ready.
+template <class T>
+concept HasFileno = requires(const T& object) {
+  { object.fileno() } -> std::same_as<int>;
+};
+
+// What can be waited for, as a value: a descriptor, and whose it is. Made from a connection (ready: a message or the
+// end of file), a Process or its sentinel (it has ended), a descriptor, or anything with `int fileno() const`. It is no
+// owner: what it was made from must live, and stay open, while it is waited for.
+//
+// Making one throws what fileno() or sentinel() throws.
+class Waitable {
+ public:
+  Waitable(int descriptor) noexcept : descriptor_(descriptor) {}         // NOLINT(google-explicit-constructor)
+  Waitable(const Process& process) : descriptor_(process.sentinel()) {}  // NOLINT(google-explicit-constructor)
+  template <HasFileno T>
+  Waitable(const T& object) : descriptor_(object.fileno()) {}  // NOLINT(google-explicit-constructor)
+
+  [[nodiscard]] int fileno() const noexcept { return descriptor_; }
+
+  // Of the same descriptor.
+  friend bool operator==(const Waitable& a, const Waitable& b) noexcept = default;
+
+ private:
+  int descriptor_;
+};
+
+namespace connection {
+
+using multiprocessing::Connection;
+using multiprocessing::Pipe;
+using multiprocessing::Waitable;
+
+// Those which are ready, in the order in which they were given; waits until there is one, or until the time has come:
+// then none. A timeout of zero or less just looks; of nothing at all waits for the time alone. Blocks; signals don't
+// end it. Throws std::system_error: EBADF (one of them is closed), EINVAL (more than this process may have
+// descriptors).
+[[nodiscard]] PLAIT_EXPORT std::vector<Waitable> wait(const std::vector<Waitable>& objects, Until until = {});
+[[nodiscard]] inline std::vector<Waitable> wait(std::initializer_list<Waitable> objects, Until until = {}) {
+  return wait(std::vector<Waitable>(objects), std::move(until));
+}
+
+// Objects of one copyable type: those of them which are ready.
+template <std::ranges::forward_range R>
+  requires(std::convertible_to<std::ranges::range_reference_t<R>, Waitable> &&
+           !std::same_as<std::ranges::range_value_t<R>, Waitable> && std::copyable<std::ranges::range_value_t<R>>)
+[[nodiscard]] std::vector<std::ranges::range_value_t<R>> wait(R&& objects, Until until = {}) {
+  const std::vector<Waitable> all(std::ranges::begin(objects), std::ranges::end(objects));
+  const std::vector<Waitable> ready = wait(all, std::move(until));
+  std::vector<std::ranges::range_value_t<R>> result;
+  auto next = ready.begin();
+  for (auto object = std::ranges::begin(objects); next != ready.end(); ++object) {
+    if (Waitable(*object) == *next) {
+      result.push_back(*object);
+      ++next;
+    }
+  }
+  return result;
+}
+
+}  // namespace connection
+}  // namespace plait::multiprocessing
