@@ -35,6 +35,12 @@ class PLAIT_EXPORT TypeError : public Error {
   using Error::Error;
 };
 
+// An index leads beyond the ends of what it indexes.
+class PLAIT_EXPORT IndexError : public Error {
+ public:
+  using Error::Error;
+};
+
 // The object cannot do that in its present state, such as submit after shutdown.
 class PLAIT_EXPORT RuntimeError : public Error {
  public:

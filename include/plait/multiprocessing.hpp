@@ -9,6 +9,8 @@
 #include "plait/multiprocessing/pool.hpp"
 #include "plait/multiprocessing/process.hpp"
 #include "plait/multiprocessing/reduction.hpp"
+#include "plait/multiprocessing/queue.hpp"
+#include "plait/multiprocessing/shared_value.hpp"
 #include "plait/multiprocessing/synchronize.hpp"
 #include "plait/os.hpp"
 

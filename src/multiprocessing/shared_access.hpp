@@ -33,6 +33,13 @@ Object& shared_object(const shm::Hold& hold) {
   return static_cast<Object&>(hold.object());
 }
 
+// One more handle of an object to which another one refers.
+inline shm::Hold& hold_again(shm::Offset offset) {
+  auto& object = *static_cast<shm::SharedObject*>(shm::Heap::get().at(offset));
+  shm::add_reference(object);
+  return shm::Hold::arrive(offset, object.kind);
+}
+
 inline shm::OwnerId own_number() { return shm::Heap::get().self(); }
 
 }  // namespace plait::detail

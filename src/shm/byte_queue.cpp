@@ -145,15 +145,16 @@ ByteQueue::Outcome ByteQueue::try_read(OwnerId self, std::span<std::byte> buffer
                                        const Until& until) {
   const State state = state_.load(std::memory_order_seq_cst);
   if (state == State::emptied) return Outcome::shut_down;
-  const Outcome nothing = state == State::open ? Outcome::not_in_time : Outcome::shut_down;
-  if (!has_items()) return nothing;
+  if (!has_items() && (state == State::open || !await_last_put(self))) {
+    return state == State::open ? Outcome::not_in_time : Outcome::shut_down;
+  }
   if (lock_end(head_.lock, self, until) == OwnerLock::Taken::no) return Outcome::not_in_time;
   PLAIT_KILL_POINT("queue.get.locked");
   const std::uint64_t count = head_.count.load(std::memory_order_relaxed);
   // acquire: pairs with the store in try_write()
   if (tail_.count.load(std::memory_order_acquire) == count) {
     head_.lock.release();
-    return nothing;
+    return Outcome::not_in_time;  // somebody else has got it
   }
   const Offset before = head_.now(count).segment;
   try {
@@ -169,6 +170,12 @@ ByteQueue::Outcome ByteQueue::try_read(OwnerId self, std::span<std::byte> buffer
   head_.lock.release();
   PLAIT_KILL_POINT("queue.get.unlocked");
   return Outcome::done;
+}
+
+// In a queue that was shut down: after this nothing more is put. Whether there is something to get.
+bool ByteQueue::await_last_put(OwnerId self) noexcept {
+  if (lock_end(tail_.lock, self, Until(patience)) != OwnerLock::Taken::no) tail_.lock.release();
+  return has_items();
 }
 
 void ByteQueue::read(OwnerId self, std::uint64_t count, std::span<std::byte> buffer, Message& message) {
@@ -319,6 +326,7 @@ void ByteQueue::shut_down(State to) noexcept {
 
 void ByteQueue::shut_down_now(OwnerId self) noexcept {
   shut_down(State::shut_down);
+  await_last_put(self);
   std::byte buffer[longest_inline];
   std::uint64_t dropped = 0;
   for (Message message;; finish(message), ++dropped) {

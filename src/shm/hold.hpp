@@ -41,6 +41,10 @@ class Hold {
   void add_handle() noexcept { handles_.fetch_add(1, std::memory_order_relaxed); }
   void drop_handle() noexcept;
 
+  // The handles of this process are not to be used any more; what that means is their business.
+  void close() noexcept { closed_.store(true, std::memory_order_relaxed); }
+  [[nodiscard]] bool is_closed() const noexcept { return closed_.load(std::memory_order_relaxed); }
+
   // One for a message: the word that arrive() takes, once, in whatever process.
   [[nodiscard]] Offset send();
 
@@ -52,6 +56,7 @@ class Hold {
 
   SharedObject& object_;
   std::atomic<std::uint64_t> handles_{1};
+  std::atomic<bool> closed_{false};
   std::atomic<std::uint64_t> generation_{os::fork_generation()};  // of forks, in which this process is a holder
 };
 

@@ -51,11 +51,15 @@ void clear_object(SharedObject& object) noexcept {
     case ObjectKind::queue:
       static_cast<SharedQueue&>(object).queue.clear();
       break;
+    case ObjectKind::memory:
+      if (const Offset lock = static_cast<SharedMemoryObject&>(object).lock; lock != 0) {
+        drop_reference(*static_cast<SharedObject*>(heap.at(lock)));
+      }
+      break;
     case ObjectKind::lock:
     case ObjectKind::rlock:
     case ObjectKind::semaphore:
     case ObjectKind::event:
-    case ObjectKind::memory:
     case ObjectKind::none:
       break;
   }

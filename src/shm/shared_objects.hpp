@@ -62,11 +62,14 @@ struct SharedBarrier final : SharedObject {
   BarrierState state;
 };
 
-// Memory for whoever has a handle: values and arrays. The bytes follow the head.
+// Memory for whoever has a handle: values and arrays. The bytes follow the head. A lock that belongs to it is an object
+// of its own, of which this has a reference.
 struct SharedMemoryObject final : SharedObject {
   static constexpr ObjectKind its_kind = ObjectKind::memory;
-  explicit SharedMemoryObject(std::size_t bytes) noexcept : SharedObject(its_kind), size(bytes) {}
+  SharedMemoryObject(std::size_t bytes, Offset its_lock) noexcept
+      : SharedObject(its_kind), lock(its_lock), size(bytes) {}
 
+  const Offset lock;  // 0: none
   const std::size_t size;
   [[nodiscard]] std::byte* data() noexcept { return reinterpret_cast<std::byte*>(this + 1); }
 };

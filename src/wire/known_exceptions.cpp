@@ -189,6 +189,7 @@ std::span<const ExceptionCodec* const> known_exceptions() {
       &exception_codec<Error>(),
       &exception_codec<ValueError>(),
       &exception_codec<TypeError>(),
+      &exception_codec<IndexError>(),
       &exception_codec<RuntimeError>(),
       &exception_codec<TimeoutError>(),
       &exception_codec<CancelledError>(),

@@ -20,22 +20,14 @@ shm::Hold& make(shm::Offset lock) {
   }
 }
 
-// One more handle of the lock of a condition.
-shm::Hold& hold_lock_of(const shm::Hold& condition) {
-  shm::Heap& heap = shm::Heap::get();
-  const shm::Offset offset = detail::shared_object<SharedCondition>(condition).lock;
-  auto& lock = *static_cast<shm::SharedObject*>(heap.at(offset));
-  shm::add_reference(lock);
-  return shm::Hold::arrive(offset, lock.kind);
-}
-
 }  // namespace
 
 // The reference that depart() makes is the condition's.
 Condition::Condition(const detail::SharedLockHandle& lock) : SharedHandle(make(lock.depart())), lock_(lock) {}
 
 Condition::Condition(detail::ArrivedHandle arrived)
-    : SharedHandle(shm::Hold::arrive(arrived.word, SharedCondition::its_kind)), lock_(hold_lock_of(hold())) {}
+    : SharedHandle(shm::Hold::arrive(arrived.word, SharedCondition::its_kind)),
+      lock_(detail::hold_again(detail::shared_object<SharedCondition>(hold()).lock)) {}
 
 void Condition::check_owned(const char* call) const {
   if (!lock_.is_owned()) {

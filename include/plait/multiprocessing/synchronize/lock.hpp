@@ -46,6 +46,10 @@ class PLAIT_EXPORT SharedLockHandle : public SharedHandle {
     return take(block ? Until() : poll(), nullptr);
   }
 
+  // Throws and changes nothing: ValueError, it is a Lock that is not held; AssertionError, it is an RLock that this
+  // thread does not own.
+  void release() const { give_back(); }
+
   // Whether anybody holds it, be it a dead process: a snapshot.
   [[nodiscard]] bool locked() const;
 
@@ -60,10 +64,12 @@ class PLAIT_EXPORT SharedLockHandle : public SharedHandle {
   [[nodiscard]] bool try_lock_until(std::chrono::time_point<Clock, Duration> time) const {
     return take(Until(time), nullptr);
   }
+  void unlock() const { give_back(); }
 
  protected:
   using SharedHandle::SharedHandle;
   friend class multiprocessing::Condition;
+  friend class SharedMemoryHandle;
 
   [[nodiscard]] bool take(const Until& until, bool* abandoned) const;
   void give_back() const;
@@ -88,7 +94,7 @@ namespace plait::multiprocessing {
 // When the process that acquired it dies holding it, the lock is not lost: the next acquire() throws
 // AbandonedLockError, once, and the lock is free; acquire({.abandoned = &flag}) takes it and says so. Whoever waits is
 // told as well. What was done before release() is seen by the one that acquires next. A newcomer may overtake those who
-// sleep. Meets Lockable and TimedLockable. Throws RuntimeError: the handle was inherited by fork().
+// sleep. Meets Lockable and TimedLockable. All calls throw RuntimeError if the handle was inherited by fork().
 //
 //   void deposit(mp::Lock lock, mp::Value<long> balance) { std::scoped_lock held(lock); ++*balance; }
 //   mp::Lock lock;
@@ -100,10 +106,6 @@ class PLAIT_EXPORT Lock : public detail::SharedLockHandle {
   // Throws OutOfSharedMemory, std::system_error.
   Lock();
   explicit Lock(detail::ArrivedHandle arrived);
-
-  // Throws ValueError: it is not held; nothing changes.
-  void release() const { give_back(); }
-  void unlock() const { give_back(); }
 };
 
 // Held by one thread of one process at a time, as many times over as it likes. Otherwise as Lock.
@@ -112,10 +114,6 @@ class PLAIT_EXPORT RLock : public detail::SharedLockHandle {
   // Throws as Lock.
   RLock();
   explicit RLock(detail::ArrivedHandle arrived);
-
-  // Throws AssertionError: this thread does not own it; nothing changes.
-  void release() const { give_back(); }
-  void unlock() const { give_back(); }
 };
 
 }  // namespace plait::multiprocessing

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+//
+// What multiprocessing's queues are: messages of bytes in shared memory, which survive everybody's death.
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "plait/detail/export.hpp"
+#include "plait/detail/shared_handle.hpp"
+#include "plait/until.hpp"
+
+namespace plait::detail {
+
+// Room for a message to be put, or one that was got: here, or in a block of the shared heap. To be filled at once: most
+// of it is not initialized.
+class PLAIT_EXPORT QueueParcel {
+ public:
+  QueueParcel() noexcept {}
+  // Throws OutOfSharedMemory.
+  explicit QueueParcel(std::size_t size);
+  QueueParcel(const QueueParcel&) = delete;
+  QueueParcel& operator=(const QueueParcel&) = delete;
+  ~QueueParcel() {
+    if (block_ != nullptr) give_up();
+  }
+
+  [[nodiscard]] std::span<std::byte> bytes() noexcept { return {block_ != nullptr ? block_ : here_, size_}; }
+
+ private:
+  friend class SharedQueueHandle;
+  static constexpr std::size_t room_here = 4080;
+  void give_up() noexcept;
+
+  std::size_t size_ = 0;
+  std::byte* block_ = nullptr;
+  void* hand_ = nullptr;  // the queue's note that this process has the block in its hands
+  alignas(64) std::byte here_[room_here];
+};
+
+enum class SharedQueueOutcome : std::uint8_t { done, not_in_time, shut_down };
+
+class PLAIT_EXPORT SharedQueueHandle : public SharedHandle {
+ protected:
+  // maxsize <= 0: without bound. Throws OutOfSharedMemory.
+  explicit SharedQueueHandle(std::int64_t maxsize);
+  explicit SharedQueueHandle(ArrivedHandle arrived);
+
+  // `done`: the parcel is empty. Throw ValueError: closed in this process; OutOfSharedMemory: nothing has changed.
+  SharedQueueOutcome put(QueueParcel& parcel, const Until& until) const;
+  SharedQueueOutcome get(QueueParcel& parcel, const Until& until) const;
+
+  // Throw std::system_error (EBADF): closed in this process.
+  [[nodiscard]] std::size_t size() const;
+  [[nodiscard]] std::int64_t maxsize() const;
+
+  void task_done() const;
+  [[nodiscard]] bool join(const Until& until) const;
+  [[nodiscard]] std::size_t unfinished_tasks() const;
+  void shut_down(bool immediate) const;
+  [[nodiscard]] bool is_shut_down() const;
+
+  void close() const noexcept;
+  [[nodiscard]] bool is_closed() const noexcept;
+};
+
+// For outcomes that are not `done`: Full or ShutDown, Empty or ShutDown.
+[[noreturn]] PLAIT_EXPORT void throw_not_put(SharedQueueOutcome outcome);
+[[noreturn]] PLAIT_EXPORT void throw_not_got(SharedQueueOutcome outcome);
+[[noreturn]] PLAIT_EXPORT void throw_join_of_open_queue();
+
+}  // namespace plait::detail
