@@ -93,6 +93,13 @@ void close_all_but(std::span<const int> keep) noexcept {
   }
 }
 
+void leave_standard_streams() noexcept {
+  const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+  if (null < 0) return;
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO}) dup2(null, stream);
+  if (null > STDERR_FILENO) ::close(null);
+}
+
 void detach_standard_input() {
   FileDescriptor null = above_standard_streams(FileDescriptor(::open("/dev/null", O_RDWR | O_CLOEXEC)));
   if (!null) throw_system_error("open", "/dev/null");

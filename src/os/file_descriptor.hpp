@@ -65,6 +65,9 @@ bool set_close_on_exec(int fd, bool close_on_exec) noexcept;
 // been made: whoever else holds one of those numbers is in for a surprise.
 void close_all_but(std::span<const int> keep) noexcept;
 
+// Standard input and output become /dev/null. Safe in signal handlers.
+void leave_standard_streams() noexcept;
+
 // Standard input becomes /dev/null, and so do standard output and error where they are closed, lest another file gets
 // their number. Throws std::system_error.
 void detach_standard_input();

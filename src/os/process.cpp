@@ -32,6 +32,10 @@ pid_t clone_unnoticed() noexcept {
 
 pid_t try_fork() noexcept { return ::fork(); }
 
+pid_t try_bare_fork() noexcept { return ::_Fork(); }
+
+void start_session() noexcept { ::setsid(); }
+
 pid_t fork_process() {
   const pid_t pid = ::fork();
   if (pid < 0) throw_system_error("fork");

@@ -17,6 +17,12 @@ namespace plait::os {
 pid_t fork_process();
 // The same; -1 and errno instead of the exception.
 pid_t try_fork() noexcept;
+// The same without handlers (pthread_atfork), so that it is safe in a signal handler; and so is all that the child may
+// do.
+pid_t try_bare_fork() noexcept;
+
+// Out of the terminal's reach, and of those who signal the process group.
+void start_session() noexcept;
 
 // For a child of ours that was not reaped: kills it; waits until it has ended.
 void kill_child(pid_t pid) noexcept;

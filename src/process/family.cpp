@@ -163,6 +163,16 @@ void Family::start_by_server(const std::shared_ptr<ChildProcess>& child, Command
   throw RuntimeError("plait: the fork server dies as soon as it is asked for a process");
 }
 
+bool Family::start_tracker_by_server() {
+  Family* const made = family.load(std::memory_order_acquire);  // pairs with the release in get()
+  if (made == nullptr) return false;
+  const std::scoped_lock lock(made->mutex_);
+  if (made->server_ == nullptr) return false;
+  if (made->server_->start_tracker()) return true;
+  made->server_.reset();  // it has died
+  return false;
+}
+
 void Family::take_fork_server() {
   std::unique_lock lock(mutex_);
   if (server_ == nullptr && has_one_thread()) make_server(lock);

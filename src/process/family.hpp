@@ -28,6 +28,9 @@ class Family {
 
   [[nodiscard]] Supervisor& supervisor() noexcept { return supervisor_; }
 
+  // Has the fork server start the tracker; false: this process has none now. Throws as ForkServer::start().
+  static bool start_tracker_by_server();
+
   // Takes the fork server if there is none and this process has one thread.
   void take_fork_server();
 

@@ -125,6 +125,19 @@ std::optional<ForkServer::Started> ForkServer::start(const Request& request, con
   return Started{reply.pid, std::move(received.descriptor)};
 }
 
+bool ForkServer::start_tracker() {
+  const Request request{.command = Command::start_tracker};
+  const int error = os::send_message(requests_.get(), bytes_of(request), -1, os::Waiting::allowed);
+  if (error == EPIPE || error == ECONNRESET) return false;
+  if (error != 0) os::throw_system_error(error, "sendmsg", "a request to the fork server");
+  Reply reply;
+  const auto space = std::as_writable_bytes(std::span(&reply, 1));
+  const os::Received received = os::receive_message(requests_.get(), space, os::Waiting::allowed);
+  if (received.result == os::Received::Result::closed) return false;
+  if (received.size == sizeof reply && reply.error != 0) throw_failure(reply);
+  return true;
+}
+
 void ForkServer::close_inherited() noexcept {
   requests_.reset();
   exits_.reset();

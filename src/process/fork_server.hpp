@@ -39,6 +39,9 @@ class ForkServer {
   // Throws what the server met: std::system_error, RuntimeError.
   std::optional<Started> start(const Request& request, const EntryPoint& entry);
 
+  // Has it start the tracker (tracker.hpp). False: the server is dead. Throws as start().
+  bool start_tracker();
+
   [[nodiscard]] std::uint64_t id() const noexcept { return id_; }
   // Where it reports ended children.
   [[nodiscard]] int exits() const noexcept { return exits_.get(); }

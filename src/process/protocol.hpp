@@ -21,7 +21,7 @@
 
 namespace plait::process {
 
-enum class Command : std::uint32_t { start_forked, start_spawned, kill };
+enum class Command : std::uint32_t { start_forked, start_spawned, kill, start_tracker };
 
 struct Request {
   Command command{};

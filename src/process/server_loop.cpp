@@ -19,6 +19,7 @@
 #include "process/child_life.hpp"
 #include "process/fresh_image.hpp"
 #include "process/protocol.hpp"
+#include "process/tracker.hpp"
 #include "shm/heap.hpp"
 
 namespace plait::process {
@@ -67,6 +68,7 @@ class ServerLoop {
     if (received.result == os::Received::Result::closed) return false;
     if (!read_message(std::span(buffer).first(received.size), request)) return false;
     if (request.command == Command::kill) return kill(request.id);
+    if (request.command == Command::start_tracker) return track();
     const char* module = reinterpret_cast<const char*>(buffer.data()) + sizeof request;
     return start(request, {std::string(module, received.size - sizeof request), request.offset});
   }
@@ -83,15 +85,35 @@ class ServerLoop {
                                                              : start_forked(request, entry, permit);
       pidfd = os::open_pidfd(answer.pid);
       running_.push_back({request.id, answer.pid});
+    } catch (const std::exception&) {
+      fail_by_exception(answer);
+    }
+    if (!reply(answer, pidfd.get())) return false;
+    if (answer.error == 0) os::write_byte(permit.writer.get());
+    return true;
+  }
+
+  // In a handler.
+  static void fail_by_exception(Reply& answer) {
+    try {
+      throw;
     } catch (const std::system_error& error) {
       const std::string what = error.what();
       answer.fail(error.code().value(), what.substr(0, what.rfind(": " + error.code().message())));
     } catch (const std::exception& error) {
       answer.fail(Reply::not_of_the_system, error.what());
     }
-    if (!reply(answer, pidfd.get())) return false;
-    if (answer.error == 0) os::write_byte(permit.writer.get());
-    return true;
+  }
+
+  // False: the host is gone.
+  bool track() {
+    Reply answer;
+    try {
+      start_tracker();
+    } catch (const std::exception&) {
+      fail_by_exception(answer);
+    }
+    return reply(answer, -1);
   }
 
   pid_t start_forked(const Request& request, const EntryPoint& entry, os::Pipe& permit) {
@@ -210,6 +232,7 @@ void serve(ServerEnds ends) noexcept {
     ServerLoop loop(std::move(ends), program_name);
     loop.run();
     loop.end_children();
+    stand_in_for_tracker();
     os::exit_now(0);
   } catch (...) {
     report_failure("the fork server cannot work");

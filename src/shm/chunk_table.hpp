@@ -119,6 +119,7 @@ struct HeapHeader {
   std::atomic<std::uint64_t> cached_pages;  // of free chunks; crashes make it drift, it is recounted when it seems high
   std::atomic<Offset> objects;              // the table of shared objects (shared_object.hpp)
   std::atomic<Offset> processes;            // that of processes (process_table.hpp)
+  std::atomic<Offset> tracked_names;        // process/tracked_names.hpp
 };
 
 // A process's view of the chunks. Thread-safe, and safe against the death of any process at any instruction.

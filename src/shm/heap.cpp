@@ -77,6 +77,10 @@ Heap& Heap::get() {
   return *heap;
 }
 
+Heap* Heap::existing() noexcept {
+  return the_heap.load(std::memory_order_acquire);
+}  // pairs with the exchange in get()
+
 void Heap::attach(int fd, void* base, std::size_t size, OwnerId self) {
   const char* const twice = "this process has a shared heap already: attach before anything uses plait";
   if (the_heap.load(std::memory_order_acquire) != nullptr) throw RuntimeError(twice);

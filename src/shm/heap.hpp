@@ -34,6 +34,8 @@ class Heap {
   // The family's heap, created at first use. Throws std::system_error if the kernel refuses the memfd or the mapping,
   // even of least_size (RLIMIT_AS, RLIMIT_FSIZE). It is never destroyed; with the last process its memory is gone.
   static Heap& get();
+  // The same if it was created, be it by the family which this process was forked from; else nullptr.
+  static Heap* existing() noexcept;
 
   // A heap of at most `size` bytes of address space, of which this process is the root. What cannot be reserved is
   // halved, down to least_size. Throws as get(). Only tests make their own.
