@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plait/detail/shared_queue.hpp"
 
-#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -55,8 +54,7 @@ void QueueParcel::give_up() noexcept {
 }
 
 SharedQueueHandle::SharedQueueHandle(std::int64_t maxsize)
-    : SharedHandle(make_shared_object<SharedQueue>(0, static_cast<std::uint64_t>(std::max<std::int64_t>(maxsize, 0)))) {
-}
+    : SharedHandle(make_shared_object<SharedQueue>(0, maxsize)) {}
 
 SharedQueueHandle::SharedQueueHandle(ArrivedHandle arrived)
     : SharedHandle(shm::Hold::arrive(arrived.word, SharedQueue::its_kind)) {}
@@ -83,9 +81,7 @@ SharedQueueOutcome SharedQueueHandle::get(QueueParcel& parcel, const Until& unti
 
 std::size_t SharedQueueHandle::size() const { return readable_queue(hold()).size(); }
 
-std::int64_t SharedQueueHandle::maxsize() const {
-  return static_cast<std::int64_t>(shared_object<SharedQueue>(hold()).queue.maxsize());
-}
+std::int64_t SharedQueueHandle::maxsize() const { return shared_object<SharedQueue>(hold()).maxsize; }
 
 void SharedQueueHandle::task_done() const {
   if (!shared_object<SharedQueue>(hold()).queue.task_done()) throw ValueError("task_done() called too many times");

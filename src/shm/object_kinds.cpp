@@ -33,6 +33,11 @@ void recover_object(SharedObject& object, OwnerId dead) noexcept {
   }
 }
 
+bool is_owned_by(const SharedObject& object, OwnerId process) noexcept {
+  return (object.kind == ObjectKind::lock || object.kind == ObjectKind::rlock) &&
+         static_cast<const SharedLock&>(object).lock.owner() == process;
+}
+
 void clear_object(SharedObject& object) noexcept {
   Heap& heap = Heap::get();
   switch (object.kind) {

@@ -121,7 +121,7 @@ void recover_objects(OwnerId dead) noexcept {
     const Offset offset = entry.look();
     if (offset == 0) return;
     auto& object = *static_cast<SharedObject*>(heap.at(offset));
-    if (has_holder(object, dead)) {
+    if (has_holder(object, dead) || is_owned_by(object, dead)) {
       recover_object(object, dead);
       PLAIT_KILL_POINT("objects.recovered");
       // In this order: should we die in between, the object stays.

@@ -3,6 +3,7 @@
 //
 // The shared objects: each a head and what is its own.
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -76,8 +77,11 @@ struct SharedMemoryObject final : SharedObject {
 
 struct SharedQueue final : SharedObject {
   static constexpr ObjectKind its_kind = ObjectKind::queue;
-  explicit SharedQueue(std::uint64_t maxsize) noexcept : SharedObject(its_kind), queue(maxsize) {}
+  // maxsize <= 0: without bound.
+  explicit SharedQueue(std::int64_t bound)
+      : SharedObject(its_kind), maxsize(bound), queue(static_cast<std::uint64_t>(std::max<std::int64_t>(bound, 0))) {}
 
+  const std::int64_t maxsize;  // as it was given
   ByteQueue queue;
 };
 

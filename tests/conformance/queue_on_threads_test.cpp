@@ -29,6 +29,7 @@ struct PriorityThreads : Threads {
 
 using All = testing::Types<FifoThreads, LifoThreads, PriorityThreads>;
 INSTANTIATE_TYPED_TEST_SUITE_P(Threads, QueueSuite, All);
+INSTANTIATE_TYPED_TEST_SUITE_P(Threads, ThreadQueueSuite, All);
 
 }  // namespace
 }  // namespace plait::queue

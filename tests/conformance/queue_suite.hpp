@@ -208,15 +208,6 @@ TYPED_TEST_P(QueueSuite, OptionsDoNotMatterWhereThereIsNoWait) {
   EXPECT_EQ(queue.try_get(1h), 1);
 }
 
-TYPED_TEST_P(QueueSuite, NegativeTimeoutIsRefused) {
-  typename TestFixture::Queue queue(2);
-  EXPECT_THROW(queue.put({.timeout = -1s}, 1), ValueError);
-  EXPECT_THROW(queue.get({.timeout = -1s}), ValueError);
-  queue.put(1);
-  EXPECT_THROW(queue.get({.timeout = -1ns}), ValueError) << "though there is an item";
-  EXPECT_EQ(queue.qsize(), 1U);
-}
-
 TYPED_TEST_P(QueueSuite, NegativeTimeoutIsNotLookedAtWithoutAWait) {
   typename TestFixture::Queue bounded(1);
   bounded.put({.block = false, .timeout = -1s}, 1);
@@ -269,37 +260,6 @@ TYPED_TEST_P(QueueSuite, EachItemWakesAGetter) {
   three.await_sleep();
   for (const int item : {1, 2, 4}) queue.put(item);
   EXPECT_EQ(one.result() + two.result() + three.result(), 7);
-}
-
-// ---- maxsize
-
-TYPED_TEST_P(QueueSuite, ShrinkingAFullQueueKeepsItFull) {
-  typename TestFixture::Queue queue(3);
-  this->fill(queue, 3);
-  queue.set_maxsize(2);
-  EXPECT_TRUE(queue.full());
-  EXPECT_THROW(queue.put_nowait(9), Full);
-  static_cast<void>(queue.get());
-  EXPECT_TRUE(queue.full());
-  EXPECT_THROW(queue.put_nowait(9), Full);
-  static_cast<void>(queue.get());
-  queue.put_nowait(9);
-  EXPECT_TRUE(queue.full());
-}
-
-TYPED_TEST_P(QueueSuite, GrowingLetsBlockedPutsGoOn) {
-  typename TestFixture::Queue queue(1);
-  queue.put(1);
-  auto one = TypeParam::beside(put_one, queue, 2);
-  auto two = TypeParam::beside(put_one, queue, 3);
-  one.await_sleep();
-  two.await_sleep();
-  queue.set_maxsize(3);
-  EXPECT_EQ(one.result(), fine);
-  EXPECT_EQ(two.result(), fine);
-  EXPECT_TRUE(queue.full());
-  queue.set_maxsize(0);
-  for (int i = 0; i < 100; ++i) queue.put_nowait(i);
 }
 
 // ---- tasks
@@ -420,7 +380,6 @@ TYPED_TEST_P(QueueSuite, EveryCallAfterShutdown) {
     EXPECT_THROW(queue.emplace(3), ShutDown);
     EXPECT_THROW(static_cast<void>(queue.try_put(3)), ShutDown);
     if (!immediate) {
-      EXPECT_THROW(queue.get({.timeout = -1s}), ValueError);
       EXPECT_NE(queue.try_get(), std::nullopt);
       static_cast<void>(queue.get_nowait());
       queue.task_done();
@@ -433,8 +392,6 @@ TYPED_TEST_P(QueueSuite, EveryCallAfterShutdown) {
     EXPECT_THROW(static_cast<void>(queue.try_get()), ShutDown);
     EXPECT_THROW(queue.task_done(), ValueError);
     queue.join();
-    queue.set_maxsize(5);
-    EXPECT_THROW(queue.put(3), ShutDown) << "a larger bound is no new life";
   }
 }
 
@@ -549,17 +506,71 @@ TYPED_TEST_P(QueueSuite, AllAreLetGoByImmediateShutdownInFullSwing) {
 
 REGISTER_TYPED_TEST_SUITE_P(QueueSuite, ItemsComeOutInOrder, ManyItemsComeOutInOrder, SizeIsTold, ZeroAndLessIsNoBound,
                             FullQueueRefuses, EmptyQueueRefuses, TimeoutIsWaitedFor,
-                            OptionsDoNotMatterWhereThereIsNoWait, NegativeTimeoutIsRefused,
-                            NegativeTimeoutIsNotLookedAtWithoutAWait, BlockedPutGoesOnWhenThereIsRoom,
-                            BlockedPutGoesOnWhenThereIsRoomInALongQueue, BlockedGetGoesOnWhenThereIsAnItem,
-                            EachItemWakesAGetter, ShrinkingAFullQueueKeepsItFull, GrowingLetsBlockedPutsGoOn,
-                            TaskDoneTooOftenIsRefused, JoinOfAFreshQueueReturnsAtOnce, JoinWaitsForAllTasks,
-                            JoinLetsAllWaitersGo, JoinWithATimeoutSaysIfItCameToThat, ShutdownOfAnEmptyQueue,
-                            ShutdownLetsWhatIsThereBeGot, ImmediateShutdownDropsWhatIsThere,
-                            ShutdownMayBeRepeatedAndBecomeImmediate, EveryCallAfterShutdown, ShutdownWakesBlockedGets,
-                            ShutdownWakesBlockedPuts, ImmediateShutdownEndsJoin,
-                            WhatHasBeenGotHoldsJoinAfterImmediateShutdown, TasksDoneAheadOfTheirGetAreNotCountedTwice,
-                            TasksGoOnAfterShutdown, NothingIsLostWhenShutDownInFullSwing,
-                            AllAreLetGoByImmediateShutdownInFullSwing);
+                            OptionsDoNotMatterWhereThereIsNoWait, NegativeTimeoutIsNotLookedAtWithoutAWait,
+                            BlockedPutGoesOnWhenThereIsRoom, BlockedPutGoesOnWhenThereIsRoomInALongQueue,
+                            BlockedGetGoesOnWhenThereIsAnItem, EachItemWakesAGetter, TaskDoneTooOftenIsRefused,
+                            JoinOfAFreshQueueReturnsAtOnce, JoinWaitsForAllTasks, JoinLetsAllWaitersGo,
+                            JoinWithATimeoutSaysIfItCameToThat, ShutdownOfAnEmptyQueue, ShutdownLetsWhatIsThereBeGot,
+                            ImmediateShutdownDropsWhatIsThere, ShutdownMayBeRepeatedAndBecomeImmediate,
+                            EveryCallAfterShutdown, ShutdownWakesBlockedGets, ShutdownWakesBlockedPuts,
+                            ImmediateShutdownEndsJoin, WhatHasBeenGotHoldsJoinAfterImmediateShutdown,
+                            TasksDoneAheadOfTheirGetAreNotCountedTwice, TasksGoOnAfterShutdown,
+                            NothingIsLostWhenShutDownInFullSwing, AllAreLetGoByImmediateShutdownInFullSwing);
+
+// ---- what Python's queues of threads have beyond those of multiprocessing
+
+template <class Backend>
+class ThreadQueueSuite : public QueueSuite<Backend> {};
+TYPED_TEST_SUITE_P(ThreadQueueSuite);
+
+TYPED_TEST_P(ThreadQueueSuite, NegativeTimeoutIsRefused) {
+  typename TestFixture::Queue queue(2);
+  EXPECT_THROW(queue.put({.timeout = -1s}, 1), ValueError);
+  EXPECT_THROW(queue.get({.timeout = -1s}), ValueError);
+  queue.put(1);
+  EXPECT_THROW(queue.get({.timeout = -1ns}), ValueError) << "though there is an item";
+  EXPECT_EQ(queue.qsize(), 1U);
+}
+
+TYPED_TEST_P(ThreadQueueSuite, ShrinkingAFullQueueKeepsItFull) {
+  typename TestFixture::Queue queue(3);
+  this->fill(queue, 3);
+  queue.set_maxsize(2);
+  EXPECT_TRUE(queue.full());
+  EXPECT_THROW(queue.put_nowait(9), Full);
+  static_cast<void>(queue.get());
+  EXPECT_TRUE(queue.full());
+  EXPECT_THROW(queue.put_nowait(9), Full);
+  static_cast<void>(queue.get());
+  queue.put_nowait(9);
+  EXPECT_TRUE(queue.full());
+}
+
+TYPED_TEST_P(ThreadQueueSuite, GrowingLetsBlockedPutsGoOn) {
+  typename TestFixture::Queue queue(1);
+  queue.put(1);
+  auto one = TypeParam::beside(put_one, queue, 2);
+  auto two = TypeParam::beside(put_one, queue, 3);
+  one.await_sleep();
+  two.await_sleep();
+  queue.set_maxsize(3);
+  EXPECT_EQ(one.result(), fine);
+  EXPECT_EQ(two.result(), fine);
+  EXPECT_TRUE(queue.full());
+  queue.set_maxsize(0);
+  for (int i = 0; i < 100; ++i) queue.put_nowait(i);
+}
+
+TYPED_TEST_P(ThreadQueueSuite, ShutdownIsForGood) {
+  typename TestFixture::Queue queue(2);
+  queue.put(1);
+  queue.shutdown();
+  EXPECT_THROW(queue.get({.timeout = -1s}), ValueError) << "there is an item to be waited for";
+  queue.set_maxsize(5);
+  EXPECT_THROW(queue.put(3), ShutDown) << "a larger bound is no new life";
+}
+
+REGISTER_TYPED_TEST_SUITE_P(ThreadQueueSuite, NegativeTimeoutIsRefused, ShrinkingAFullQueueKeepsItFull,
+                            GrowingLetsBlockedPutsGoOn, ShutdownIsForGood);
 
 }  // namespace plait::queue

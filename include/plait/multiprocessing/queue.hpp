@@ -106,6 +106,9 @@ class Queue : public detail::SharedQueueHandle {
   [[nodiscard]] bool empty() const { return size() == 0; }
   [[nodiscard]] bool full() const { return maxsize() > 0 && size() >= static_cast<std::size_t>(maxsize()); }
 
+  // As it was given.
+  using SharedQueueHandle::maxsize;
+
   // From now on put throws ShutDown in all processes, and get when the queue is empty; who waits in them is woken to do
   // so. `immediate`: what is in it is dropped, and counts as done. May be called again, and then with `immediate`.
   void shutdown(bool immediate = false) const { shut_down(immediate); }
