@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What an idle subject and its processes do and hold, seen from outside.
 
-A subject that is measured this way prints {"ready": pid of a worker} and then waits until its standard input ends. Its
+A subject that is measured this way prints {"ready": pid of a worker, or a list of them} and then waits until its standard input ends. Its
 family is found by a mark in the environment, as a fork server need not be its descendant.
 """
 
@@ -46,15 +46,17 @@ def _private_kib(pid):
 
 
 def measure(what, command, seconds):
-    """Runs a subject; what: "cpu" (ms in the given time), "wakeups" (their number), "private" (KiB of a worker)."""
+    """Runs a subject; what: "cpu" (ms in the given time), "wakeups" (their number), "private" (KiB of the workers)."""
     mark = f"{os.getpid()}-{time.monotonic_ns()}"
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, _MARK: mark}
     ) as process:
-        worker = json.loads(process.stdout.readline())["ready"]
+        workers = json.loads(process.stdout.readline())["ready"]
+        if isinstance(workers, int):
+            workers = [workers]
         time.sleep(0.1)
         if what == "private":
-            value = _private_kib(worker)
+            value = sum(map(_private_kib, workers))
         else:
             pids = _family(mark)
             cpu, wakeups = _activity(pids)

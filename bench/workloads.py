@@ -100,6 +100,24 @@ def workloads(binaries):
             rate=True,
         )
 
+    def pool(what, count, chunksize, python_count, targets):
+        chunk = [] if chunksize is None else [chunksize]
+        executor = {
+            "map": ("process-map/plait", count, chunksize or default_chunk),
+            "apply": ("process-roundtrip/plait", count),
+        }.get(what, ("process-map/plait", count, 1))
+        return Case(
+            what + (f", chunksize {chunksize}" if chunksize else ", default chunksize" if what == "map" else ""),
+            "ns per task",
+            {
+                "plait": cpp("pool/plait", what, count, *chunk),
+                "plait-executor": cpp(*executor),
+                "raw": cpp("process-roundtrip/raw", count) if what == "apply" else cpp("process-map/raw", MILLION),
+                "python": python("pool", "python", what, python_count, *chunk),
+            },
+            targets,
+        )
+
     def idle(label, unit, probe):
         return Case(
             label,
@@ -144,6 +162,33 @@ def workloads(binaries):
                         ),
                     },
                     [faster(4, "python-pool")],
+                )
+            ],
+        ),
+        Workload(
+            "pool",
+            "`multiprocessing.Pool` of 2 processes, no-op tasks; executor: the same by `ProcessPoolExecutor`",
+            [
+                pool("map", MILLION, 1, 50_000, [at_most(8, "raw"), faster(30, "python")]),
+                pool("map", MILLION, None, MILLION, [faster(4, "python")]),
+                pool("imap_unordered", MILLION, 1, 50_000, [at_most(8, "raw"), faster(30, "python")]),
+                pool("starmap", MILLION, 1, 50_000, [at_most(8, "raw"), faster(30, "python")]),
+                pool("apply", 200_000, None, 3_000, [faster(100, "python")]),
+            ],
+        ),
+        Workload(
+            "pool-memory",
+            "`multiprocessing.Pool` of 64 processes, each of which has done a task and is idle",
+            [
+                Case(
+                    "private memory of all workers",
+                    "KiB",
+                    {
+                        "plait": cpp("pool-memory/plait", 64),
+                        **pythons("pool-memory", ["python-fork", "python-forkserver", "python-spawn"], 64),
+                    },
+                    [at_most(32 * 1024)],
+                    probe="private",
                 )
             ],
         ),

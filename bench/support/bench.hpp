@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <vector>
 
 namespace bench {
 
@@ -45,6 +46,14 @@ inline std::int64_t argument(int argc, char** argv, int position = 1) {
 // For the subjects that are measured from outside: returns when bench/probe.py has done so.
 inline void wait_for_measuring(int worker = 0) {
   std::printf("{\"ready\": %d}\n", worker);
+  std::fflush(stdout);
+  while (std::getchar() != EOF) continue;
+}
+
+inline void wait_for_measuring(const std::vector<int>& workers) {
+  std::printf("{\"ready\": [");
+  for (std::size_t i = 0; i < workers.size(); ++i) std::printf(i == 0 ? "%d" : ", %d", workers[i]);
+  std::printf("]}\n");
   std::fflush(stdout);
   while (std::getchar() != EOF) continue;
 }

@@ -42,6 +42,31 @@ def process_map(subject, count, chunksize):
     return (time.perf_counter() - start) / count * 1e9
 
 
+def pool(_subject, what, count, chunksize=None):
+    workers = multiprocessing.Pool(2)
+    check(workers.map(tasks.same, range(10), chunksize=1) == list(range(10)), "the values of map")
+    pairs = [(i, i) for i in range(count)]
+    start = time.perf_counter()
+    if what == "map":
+        total = sum(workers.map(tasks.same, range(count), chunksize))
+    elif what == "starmap":
+        total = sum(workers.starmap(tasks.first, pairs, chunksize))
+    elif what == "imap_unordered":
+        total = sum(workers.imap_unordered(tasks.same, range(count), chunksize or 1))
+    else:
+        total = sum(workers.apply(tasks.same, (i,)) for i in range(count))
+    check(total == count * (count - 1) // 2, "sum of the results")
+    return (time.perf_counter() - start) / count * 1e9
+
+
+def pool_memory(subject, count):
+    with multiprocessing.get_context(subject.removeprefix("python-")).Pool(count) as workers:
+        pids = set()
+        while len(pids) < count:  # until each has done a task
+            pids.update(workers.map(tasks.pid, range(4 * count), chunksize=1))
+        wait_for_measuring(sorted(pids))
+
+
 def roundtrip(subject, count):
     executor = make_executor(subject)
     for i in range(10):
@@ -265,6 +290,8 @@ def counter(_subject, count):
 WORKLOADS = {
     "process-map": process_map,
     "process-map-chunked": process_map,
+    "pool": pool,
+    "pool-memory": pool_memory,
     "process-roundtrip": roundtrip,
     "process-submit": submit,
     "process-payload": payload,

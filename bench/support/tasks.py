@@ -2,10 +2,21 @@
 """The tasks of the Python subjects, in a module of their own so that every kind of worker can import them."""
 
 import functools
+import os
+import time
 
 
 def same(x):
     return x
+
+
+def first(x, _y):
+    return x
+
+
+def pid(_x):
+    time.sleep(0.01)  # lest one worker do all
+    return os.getpid()
 
 
 def probe(data):
