@@ -22,8 +22,8 @@ void long_time_task(int name) {
   std::printf("Task %d runs %0.2f seconds.\n", name, Seconds(Clock::now() - start).count());
 }
 
-void run(mp::PoolOptions options) {
-  mp::Pool p(std::move(options));
+void run(const mp::PoolOptions& options) {
+  mp::Pool p(options);
   for (int i = 0; i < 5; ++i) p.apply_async(long_time_task, i);
   std::puts("Waiting for all subprocesses done...");
   std::fflush(stdout);

@@ -153,14 +153,14 @@ void ThreadBackend::stop(std::exception_ptr cause) { pool_->terminate(cause); }
 
 namespace plait::multiprocessing {
 
-Pool::Pool(PoolOptions options)
+Pool::Pool(const PoolOptions& options)
     : BasicPool(std::make_shared<detail::ProcessBackend>(detail::ProcessBackendOptions{
           .processes = options.processes,
           .initializer = options.initializer.encoded_call(),
           .maxtasksperchild = options.maxtasksperchild,
           .start_method = (options.context ? *options.context : get_context()).get_start_method()})) {}
 
-ThreadPool::ThreadPool(ThreadPoolOptions options)
+ThreadPool::ThreadPool(const ThreadPoolOptions& options)
     : BasicPool(std::make_shared<detail::ThreadBackend>(options.processes, options.initializer.call())) {}
 
 }  // namespace plait::multiprocessing

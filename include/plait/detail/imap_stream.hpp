@@ -75,6 +75,10 @@ class ImapStreamOf final : public ImapStream<typename Source::Result>,
   ImapStreamOf(std::shared_ptr<PoolCore> core, Source source, std::size_t limit)
       : core_(std::move(core)), source_(std::move(source)), limit_(limit) {}
 
+  ImapStreamOf(const ImapStreamOf&) = delete;
+  ImapStreamOf& operator=(const ImapStreamOf&) = delete;
+  ~ImapStreamOf() override { exhaust(); }
+
   // Submits the first tasks, and makes itself known to the pool.
   void begin() {
     core_->add(this->shared_from_this());

@@ -7,12 +7,15 @@
 #include <algorithm>
 #include <cstddef>
 #include <exception>
+#include <functional>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <ranges>
 #include <tuple>
 #include <type_traits>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "plait/detail/pool_core.hpp"
@@ -83,6 +86,7 @@ class CallSource<B, F, View, Spread, wire::Types<Args...>> {
   template <class Prepare>
   Ref<ResultState<Chunk>> submit_chunk(Prepare prepare) {
     typename Backend::template Calls<F, Args...> calls;
+    calls.reserve(std::min(chunksize, most_reserved));
     const auto add = [&](auto&&... args) { calls.emplace_back(std::forward<decltype(args)>(args)...); };
     while (calls.size() < chunksize &&
            elements_.next([&](auto&& element) { Spread::apply(add, std::forward<decltype(element)>(element)); })) {
@@ -94,6 +98,8 @@ class CallSource<B, F, View, Spread, wire::Types<Args...>> {
   const std::size_t chunksize;
 
  private:
+  static constexpr std::size_t most_reserved = 65'536;  // who says a million per chunk may have but ten
+
   Backend* backend_;
   F f_;
   Zip<View> elements_;
@@ -121,6 +127,10 @@ struct OneCall {
   }
 };
 
+// What a sink is told before it is given a list of values.
+struct AllAtOnce {};
+inline constexpr AllAtOnce all_at_once;
+
 // A task of several.
 template <class Source>
 struct ManyCalls {
@@ -132,36 +142,56 @@ struct ManyCalls {
   static Ref<State> submit(Source& source, Prepare prepare) {
     return source.submit_chunk(prepare);
   }
-  // The values before the call that threw, then what it threw.
+  // The values before the call that threw, all at once where that can be, then what it threw.
   template <class Sink>
   static void collect(State& state, Sink sink) {
     auto& chunk = state.value();
-    ChunkValue<Result> holder;
-    for (auto& value : chunk.values) sink(std::move(*holder.hold(value)));
+    if constexpr (requires { sink(all_at_once, std::move(chunk.values)); }) {
+      sink(all_at_once, std::move(chunk.values));
+    } else {
+      ChunkValue<Result> holder;
+      for (auto& value : chunk.values) sink(std::move(*holder.hold(value)));
+    }
     if (const std::exception_ptr error = error_of(chunk)) std::rethrow_exception(error);
   }
+};
+
+// The list of a map while it is made, for functions that return nothing std::monostate.
+template <class R>
+class ListMaker {
+ public:
+  void operator()(R&& value) { list.push_back(std::move(value)); }
+  void operator()(AllAtOnce, std::vector<R>&& values)
+    requires(!std::is_same_v<R, bool>)
+  {
+    list.insert(list.end(), std::make_move_iterator(values.begin()), std::make_move_iterator(values.end()));
+  }
+  std::vector<R> list;
+};
+template <>
+class ListMaker<void> {
+ public:
+  void operator()(std::monostate&&) noexcept {}
+  std::monostate list;
 };
 
 // Waits for the tasks, each of which is let go when its values are taken: no fail-fast. Then throws the exception of
 // the first that has one.
 template <class Part>
 auto collect_list(std::vector<Ref<typename Part::State>>& parts) {
-  using R = typename Part::Result;
-  std::conditional_t<std::is_void_v<R>, std::monostate, std::vector<Stored<R>>> list;
+  ListMaker<typename Part::Result> maker;
   std::exception_ptr error;
   for (auto& part : parts) {
     const auto taken = std::move(part);
     taken->wait({});
     try {
-      Part::collect(*taken, [&]([[maybe_unused]] Stored<R>&& value) {
-        if constexpr (!std::is_void_v<R>) list.push_back(std::move(value));
-      });
+      Part::collect(*taken, std::ref(maker));
     } catch (...) {
       if (error == nullptr) error = std::current_exception();
     }
   }
   if (error != nullptr) std::rethrow_exception(error);
-  return list;
+  return std::move(maker.list);
 }
 
 template <class Parts>

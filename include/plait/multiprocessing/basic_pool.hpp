@@ -109,9 +109,10 @@ class BasicPool {
   // Nothing at all when F is no callable, but the first argument of one that stands where options could be.
   template <class F, class... Args>
   struct ApplyOptionsFor {
-    struct type {
-      type() = delete;
+    struct None {
+      None() = delete;
     };
+    using type = None;
   };
   template <class F, class... Args>
     requires std::is_invocable_v<std::decay_t<F>, Args...>

@@ -53,7 +53,7 @@ struct PoolOptions {
 class PLAIT_EXPORT Pool final : public BasicPool<detail::ProcessBackend> {
  public:
   // Throws ValueError: processes or maxtasksperchild < 1.
-  explicit Pool(PoolOptions options = {});
+  explicit Pool(const PoolOptions& options = {});
   explicit Pool(int processes) : Pool(PoolOptions{.processes = processes}) {}
   ~Pool() { core().terminate(); }
 
@@ -78,7 +78,7 @@ struct ThreadPoolOptions {
 class PLAIT_EXPORT ThreadPool final : public BasicPool<detail::ThreadBackend> {
  public:
   // Throws ValueError: processes < 1.
-  explicit ThreadPool(ThreadPoolOptions options = {});
+  explicit ThreadPool(const ThreadPoolOptions& options = {});
   explicit ThreadPool(int processes) : ThreadPool(ThreadPoolOptions{.processes = processes}) {}
   ~ThreadPool() {
     core().terminate();

@@ -276,7 +276,8 @@ class PLAIT_EXPORT ParentProcess {
 };
 
 // This process: the one of that name that was started, or, in the first process of the program, "MainProcess"; a worker
-// of a pool is Worker-N. After os::fork() it is, as in Python, a process of the same name.
+// of a Pool is ForkServerPoolWorker-N and the like, one of an executor Worker-N. After os::fork() it is, as in Python,
+// a process of the same name.
 [[nodiscard]] PLAIT_EXPORT Process current_process();
 
 // The process that started this one; nullopt in the first process of the program.

@@ -19,6 +19,7 @@
 
 #include "child.hpp"
 #include "plait/errors.hpp"
+#include "plait/exceptions.hpp"
 
 namespace plait::multiprocessing {
 namespace {
@@ -227,6 +228,28 @@ TEST_P(PoolOfProcesses, WhatCannotBeEncodedFailsAlone) {
   EXPECT_THROW((void)pool.map({.chunksize = 1}, take, std::vector<Refuses>(3, Refuses{1})), std::domain_error);
   EXPECT_THROW((void)pool.map_async({.chunksize = 3}, give, std::vector{0, 1, 0}).get(), std::domain_error);
   EXPECT_EQ(pool.apply(same, 1), 1);
+}
+
+void refuse(int) { throw std::domain_error("on purpose"); }
+
+TEST_P(PoolOfProcesses, ErrorsHaveTheTraceOfTheWorker) {
+  Pool pool(workers(1));
+  const auto trace_of = [](auto call) {
+    try {
+      call();
+    } catch (const std::domain_error&) {
+      return remote_traceback(std::current_exception()).value_or("no trace");
+    }
+    return std::string("nothing was thrown");
+  };
+  EXPECT_THAT(trace_of([&] { pool.apply(refuse, 1); }), HasSubstr("refuse"));
+  EXPECT_THAT(trace_of([&] { pool.map({.chunksize = 2}, refuse, std::vector{1, 2}); }), HasSubstr("refuse"));
+  std::string told;
+  pool.apply_async(
+          {.error_callback = [&](std::exception_ptr error) { told = remote_traceback(error).value_or("no trace"); }},
+          refuse, 1)
+      .wait();
+  EXPECT_THAT(told, HasSubstr("refuse"));
 }
 
 void count_and_fail(std::string file) {
