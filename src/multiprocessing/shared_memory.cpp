@@ -15,7 +15,7 @@
 namespace plait::multiprocessing::shared_memory {
 namespace {
 
-std::string checked_name(std::string name) {
+std::string checked_name(const std::string& name) {
   if (name.find('\0') != std::string::npos) throw ValueError("SharedMemory: there is a zero byte in the name");
   return name.starts_with('/') ? name.substr(1) : name;
 }
@@ -97,7 +97,7 @@ SharedMemory::SharedMemory(Options options) : SharedMemory(std::move(options), n
 SharedMemory::SharedMemory(Options options, Fill* fill, const void* context) {
   if (options.create && options.size == 0) throw ValueError("SharedMemory: .size must be a positive number");
   if (!options.create && !options.name) throw ValueError("SharedMemory: .name can only be left out with .create");
-  if (options.name) name_ = checked_name(std::move(*options.name));
+  if (options.name) name_ = checked_name(*options.name);
   os::FileDescriptor file = options.create ? os::make_memory(options.size) : os::open_memory(name_);
   const os::MemoryStatus status = os::status_of_memory(file.get(), name_);
   if (status.size == 0) throw ValueError("SharedMemory: /" + name_ + " is empty");

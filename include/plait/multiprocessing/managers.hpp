@@ -8,12 +8,10 @@
 //   auto pixels = manager.SharedMemory(1 << 20);
 //   auto list = manager.ShareableList({1, 2.5, "spam"});
 
-#include <concepts>
 #include <cstddef>
 #include <initializer_list>
 #include <memory>
 #include <ranges>
-#include <string_view>
 #include <utility>
 
 #include "plait/detail/export.hpp"
@@ -46,17 +44,18 @@ class PLAIT_EXPORT SharedMemoryManager {
 
   // A new segment, or list. Throw as the constructors of those; AssertionError: the manager is not started, was shut
   // down, or moved from, or is of another process.
+  // NOLINTBEGIN(readability-identifier-naming): Python's
   [[nodiscard]] shared_memory::SharedMemory SharedMemory(std::size_t size);
   [[nodiscard]] shared_memory::ShareableList ShareableList(
       std::initializer_list<shared_memory::ShareableList::Item> items) {
     return keep(shared_memory::ShareableList(items));
   }
   template <std::ranges::input_range R>
-    requires std::convertible_to<std::ranges::range_reference_t<R>, shared_memory::ShareableList::Item> &&
-             (!std::convertible_to<R, std::string_view>)
+    requires(shared_memory::ShareableList::is_sequence<R>())
   [[nodiscard]] shared_memory::ShareableList ShareableList(R&& items) {
     return keep(shared_memory::ShareableList(std::forward<R>(items)));
   }
+  // NOLINTEND(readability-identifier-naming)
 
   // Unlinks all that it has made. It stays shut down. Does nothing the second time, and before start().
   void shutdown() noexcept;

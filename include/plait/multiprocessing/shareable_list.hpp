@@ -21,6 +21,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -57,6 +58,18 @@ class PLAIT_EXPORT ShareableList {
     bool track = true;                     // as of SharedMemory, when one is created
   };
 
+  // Ranges that a list can be made of: of what Items can be made of. Not a list, for to make one of that is to copy the
+  // handle; nor a text.
+  template <class R>
+  static consteval bool is_sequence() {
+    if constexpr (std::derived_from<std::remove_cvref_t<R>, ShareableList> ||
+                  std::convertible_to<R, std::string_view>) {
+      return false;
+    } else {
+      return std::convertible_to<std::ranges::range_reference_t<R>, Item>;
+    }
+  }
+
   // What list[i] is: an item in its place, to be read as an Item or assigned to.
   class Reference {
    public:
@@ -65,6 +78,7 @@ class PLAIT_EXPORT ShareableList {
     [[nodiscard]] T get() const {
       return list_->get<T>(index_);
     }
+    // NOLINTNEXTLINE(misc-unconventional-assign-operator): assigns to the item, also through a const reference
     const Reference& operator=(const Item& item) const {
       list_->set(index_, item);
       return *this;
@@ -94,11 +108,13 @@ class PLAIT_EXPORT ShareableList {
       : ShareableList(Options{}, std::span<const Item>(items.begin(), items.size())) {}
   ShareableList(Options options, std::initializer_list<Item> items)
       : ShareableList(std::move(options), std::span<const Item>(items.begin(), items.size())) {}
+  // NOLINTBEGIN(bugprone-forwarding-reference-overload): is_sequence leaves lists out
   template <std::ranges::input_range R>
-    requires std::convertible_to<std::ranges::range_reference_t<R>, Item> && (!std::convertible_to<R, std::string_view>)
+    requires(is_sequence<R>())
   explicit ShareableList(R&& items) : ShareableList(Options{}, std::forward<R>(items)) {}
+  // NOLINTEND(bugprone-forwarding-reference-overload)
   template <std::ranges::input_range R>
-    requires std::convertible_to<std::ranges::range_reference_t<R>, Item> && (!std::convertible_to<R, std::string_view>)
+    requires(is_sequence<R>())
   ShareableList(Options options, R&& items)
       : ShareableList(std::move(options), std::span<const Item>(collect(items))) {}
   ShareableList(Options options, std::span<const Item> items);

@@ -97,6 +97,20 @@ TEST_F(Memory, ListThatIsEmpty) {
   EXPECT_EQ(ShareableList({.name = empty.shm().name()}).size(), 0U);
 }
 
+// A list is a range of items, too; but who copies it means the handle.
+TEST_F(Memory, ListCopiedIsTheSameList) {
+  ShareableList list({1, 2});
+  ShareableList copy(list), braces{list};
+  copy = list;
+  for (const ShareableList& each : {copy, braces}) {
+    EXPECT_EQ(each.shm().name(), list.shm().name());
+    EXPECT_EQ(each.shm().buf().data(), list.shm().buf().data());
+  }
+  const ShareableList moved(std::move(copy));
+  EXPECT_EQ(moved.shm().name(), list.shm().name());
+  list.shm().unlink();
+}
+
 TEST_F(Memory, ListIndices) {
   const OwnList list({10, 20, 30});
   EXPECT_EQ(list.get<std::int64_t>(-1), 30);
@@ -257,7 +271,8 @@ PLAIT_FOR_EVERY_METHOD(ListBetweenProcesses);
 
 TEST_P(ListBetweenProcesses, AsArgumentAndResult) {
   const OwnList list({"from here..", 21, none});
-  EXPECT_EQ(code_of(rewrite, static_cast<const ShareableList&>(list)), 0);
+  ShareableList handle = list;
+  EXPECT_EQ(code_of(rewrite, handle), 0);
   EXPECT_THAT(items_of(list), ElementsAre("from there", std::int64_t{21}, std::int64_t{42}));
   futures::ProcessPoolExecutor pool({.max_workers = 1, .mp_context = context()});
   const ShareableList theirs = pool.submit(make_list_there).result();
