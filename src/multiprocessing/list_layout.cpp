@@ -169,7 +169,7 @@ void ListLayout::set(std::span<std::byte> memory, std::size_t index, const ListI
   const std::string how = format_of(item, here.size());
   std::ranges::fill(here, std::byte{});
   if (text) {
-    std::memcpy(here.data(), text->data(), text->size());
+    std::ranges::copy(std::as_bytes(std::span(*text)), here.begin());
   } else if (const auto* const number = std::get_if<std::int64_t>(&item)) {
     std::memcpy(here.data(), number, sizeof *number);
   } else if (const auto* const real = std::get_if<double>(&item)) {

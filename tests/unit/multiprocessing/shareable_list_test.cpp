@@ -285,7 +285,8 @@ TEST_P(ListBetweenProcesses, AsArgumentAndResult) {
 // What becomes of attaching to a segment of these 64-bit words: the number of items; -1: DecodeError.
 int attached_to(const std::vector<std::int64_t>& words, std::size_t size) {
   const SharedMemory memory({.name = some_name("bad"), .create = true, .size = size});
-  std::memcpy(memory.buf().data(), words.data(), std::min(size, words.size() * 8));
+  const auto bytes_of_words = std::as_bytes(std::span(words));
+  std::ranges::copy(bytes_of_words.first(std::min(size, bytes_of_words.size())), memory.buf().begin());
   int items = -1;
   try {
     items = static_cast<int>(ShareableList({.name = memory.name()}).size());
