@@ -28,6 +28,7 @@ ProcessPoolConfig config_of(ProcessBackendOptions&& options, std::size_t size) {
   config.start_method = std::move(options.start_method);
   config.initializer = std::move(options.initializer);
   config.birth = worker_birth(config.kind, config.start_method);
+  config.farewell = worker_farewell();
   if (options.maxtasksperchild) {
     if (*options.maxtasksperchild < 1) {
       throw ValueError("maxtasksperchild must be at least 1, not " + std::to_string(*options.maxtasksperchild) +

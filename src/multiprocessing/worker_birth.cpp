@@ -17,6 +17,18 @@ void begin_worker(const Birth& birth) {
   multiprocessing::get_logger().info("child process calling self.run()");
 }
 
+void end_worker() {
+  multiprocessing::get_logger().info("process shutting down");
+  multiprocessing::get_logger().info("process exiting with exitcode 0");
+}
+
+template <class Call>
+std::vector<std::byte> encoded(const Call& call) {
+  std::vector<std::byte> bytes(call.size());
+  call.write(bytes);
+  return bytes;
+}
+
 void give_name(ProcessIdentity& identity, const char* class_name) {
   identity.name = class_name;
   for (std::size_t i = 0; i < identity.numbers.size(); ++i) {
@@ -49,11 +61,10 @@ std::function<std::vector<std::byte>(std::uint32_t)> worker_birth(PoolKind kind,
       }
       birth.self.daemon = class_name != nullptr;
     }
-    const auto call = wire::make_call(&begin_worker, birth);
-    std::vector<std::byte> bytes(call.size());
-    call.write(bytes);
-    return bytes;
+    return encoded(wire::make_call(&begin_worker, birth));
   };
 }
+
+std::vector<std::byte> worker_farewell() { return encoded(wire::make_call(&end_worker)); }
 
 }  // namespace plait::detail

@@ -17,4 +17,7 @@ namespace plait::detail {
 // as in Python: ForkServerPoolWorker-3; one of an executor is Worker-OWNER. `start_method`: that of the pool.
 std::function<std::vector<std::byte>(std::uint32_t owner)> worker_birth(PoolKind kind, const std::string& start_method);
 
+// The encoded call that such a worker ends with.
+std::vector<std::byte> worker_farewell();
+
 }  // namespace plait::detail

@@ -71,6 +71,7 @@ ProcessPoolCore::ProcessPoolCore(detail::ProcessPoolConfig config)
       block_(new(Heap::get().allocate(sizeof(PoolBlock))) PoolBlock(spin_seats())),
       restarts_(deaths_allowed_per_worker * config_.max_workers, deaths_period) {
   initializer_ = message_of(config_.initializer);
+  farewell_ = message_of(config_.farewell);
 }
 
 ProcessPoolCore::~ProcessPoolCore() {
@@ -170,7 +171,7 @@ void ProcessPoolCore::give(Worker& worker, Ref<RemoteTask> task) {
 }
 
 void ProcessPoolCore::send_quit(Worker& worker) {
-  worker.send(Worker::Sent::quit, nullptr, Message());
+  worker.send(Worker::Sent::quit, nullptr, farewell_);
   worker.retiring = true;
 }
 

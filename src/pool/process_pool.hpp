@@ -80,7 +80,7 @@ class ProcessPoolCore final : public detail::ProcessPool {
   Worker& start_worker();
   void introduce(Worker& worker);
   void give(Worker& worker, detail::Ref<detail::RemoteTask> task);
-  static void send_quit(Worker& worker);
+  void send_quit(Worker& worker);
   [[nodiscard]] TaskList take_cancellable() noexcept;
 
   // False: it was cancelled. A task that comes back from a dead worker is running already, as far as its future knows.
@@ -135,7 +135,7 @@ class ProcessPoolCore final : public detail::ProcessPool {
   const std::uint64_t generation_;
   std::atomic<std::uint64_t> references_{1};
   PoolBlock* block_;
-  detail::Message initializer_;  // the bytes that every worker runs first
+  detail::Message initializer_, farewell_;  // the bytes that every worker runs first, and last
 
   std::mutex mutex_;
   Phase phase_ = Phase::open;

@@ -24,6 +24,7 @@ detail::ProcessPoolConfig checked(ProcessPoolOptions&& options) {
   config.max_workers = static_cast<std::size_t>(max_workers);
   config.start_method = context.get_start_method();
   config.birth = detail::worker_birth(config.kind, config.start_method);
+  config.farewell = detail::worker_farewell();
   config.initializer = options.initializer.encoded_call();
   if (options.max_tasks_per_child) {
     if (*options.max_tasks_per_child < 1) {

@@ -296,10 +296,11 @@ TYPED_TEST_P(PoolSuite, MapEndsAllCallsThenThrowsTheFirstError) {
   const std::vector<std::pair<std::string, int>> calls{{gate.name(), 1}, {gate.name(), 3}};
   std::jthread opener([&] { gate.pass(); });
   for (const int chunksize : {1, 2, 10}) {
-    EXPECT_EQ(message_of([&] { this->pool.map({.chunksize = chunksize}, refuse, std::views::iota(1, 11)); }),
-              "refused 3");
-    auto result = this->pool.map_async({.chunksize = chunksize}, reciprocal, std::vector{1, 0, 2});
-    EXPECT_THROW((void)result.get(), std::domain_error);
+    const auto numbers = std::views::iota(1, 11);
+    EXPECT_THROW(this->pool.map({.chunksize = chunksize}, refuse, numbers), std::invalid_argument);
+    // Keeps the exception: ThreadSanitizer does not see how the C++ library counts references to it.
+    const auto result = this->pool.map_async({.chunksize = chunksize}, refuse, numbers);
+    EXPECT_EQ(message_of([&] { result.get(); }), "refused 3");
     EXPECT_FALSE(result.successful());
   }
   // The error comes when the held call has ended too.

@@ -24,6 +24,8 @@ struct ProcessPoolConfig {
   // What the worker of that number runs even before, lest it be a stranger to its family: an encoded call, made when
   // the worker is started, under the pool's mutex. May be empty.
   std::function<std::vector<std::byte>(std::uint32_t owner)> birth = {};
+  std::vector<std::byte> farewell =
+      {};  // an encoded call that each worker runs last, when it is sent home; may be empty
   PoolKind kind = PoolKind::executor;
 };
 

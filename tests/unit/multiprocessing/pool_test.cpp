@@ -126,6 +126,7 @@ TEST(PoolLog, SettingsAreInherited) {
   EXPECT_EQ(status, 0);
   EXPECT_THAT(file.text(), HasSubstr("in a task"));
   EXPECT_THAT(file.text(), testing::ContainsRegex("INFO/ForkPoolWorker-[0-9]+ pid=[0-9]+. child process calling"));
+  EXPECT_THAT(file.text(), testing::ContainsRegex("INFO/ForkPoolWorker-[0-9]+ pid=[0-9]+. process exiting with"));
 }
 
 TEST_P(PoolOfProcesses, LogLevelIsInherited) {
