@@ -211,6 +211,23 @@ def workloads(binaries):
             ],
         ),
         Workload(
+            "pipe-roundtrip",
+            "8 bytes to another process and back over a `Pipe()`",
+            [
+                Case(
+                    "one at a time",
+                    "ns",
+                    {
+                        "plait": cpp("pipe-roundtrip/plait", 500_000),
+                        "raw": cpp("process-roundtrip/raw", 500_000),
+                        "socketpair": cpp("pipe-roundtrip/socketpair", 20_000),
+                        **pythons("pipe-roundtrip", ["python"], 10_000),
+                    },
+                    [at_most(4, "raw"), faster(30, "python"), faster(1, "socketpair")],
+                )
+            ],
+        ),
+        Workload(
             "process-submit",
             "Every `submit`, then every `result()`, 2 process workers",
             [

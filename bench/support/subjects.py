@@ -77,6 +77,25 @@ def roundtrip(subject, count):
     return (time.perf_counter() - start) / count * 1e9
 
 
+def echo_over_pipe(end, count):
+    for _ in range(count):
+        end.send_bytes(end.recv_bytes())
+
+
+def pipe_roundtrip(_subject, count):
+    here, there = multiprocessing.Pipe()
+    child = multiprocessing.Process(target=echo_over_pipe, args=(there, count))
+    child.start()
+    message = bytes(8)
+    start = time.perf_counter()
+    for _ in range(count):
+        here.send_bytes(message)
+        check(here.recv_bytes() == message, "an echo")
+    elapsed = time.perf_counter() - start
+    child.join()
+    return elapsed * 1e9 / count
+
+
 def submit(subject, count, _futures=1):
     executor = make_executor(subject)
     executor.submit(tasks.same, 0).result()
@@ -293,6 +312,7 @@ WORKLOADS = {
     "pool": pool,
     "pool-memory": pool_memory,
     "process-roundtrip": roundtrip,
+    "pipe-roundtrip": pipe_roundtrip,
     "process-submit": submit,
     "process-payload": payload,
     "thread-submit": submit,

@@ -136,7 +136,11 @@ Packet receive_packet(int socket, std::span<std::byte> head, std::span<std::byte
     header.msg_controllen = CMSG_SPACE(sizeof(int) * most);
   }
   const int flags = MSG_CMSG_CLOEXEC | MSG_DONTWAIT | MSG_TRUNC | (taking == Taking::look ? MSG_PEEK : 0);
-  const auto size = retry_interrupted([&]() noexcept { return recvmsg(socket, &header, flags); });
+  auto size = retry_interrupted([&]() noexcept { return recvmsg(socket, &header, flags); });
+  // The other end was closed before it had received all: said once, ahead of what it has sent.
+  if (size < 0 && errno == ECONNRESET) {
+    size = retry_interrupted([&]() noexcept { return recvmsg(socket, &header, flags); });
+  }
   if (size < 0 && errno == EAGAIN) packet.result = Received::Result::nothing_yet;
   if (size <= 0) return packet;
   packet.result = Received::Result::message;

@@ -10,7 +10,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "plait/detail/descriptor_ticket.hpp"
 #include "plait/detail/export.hpp"
@@ -21,6 +20,20 @@ namespace plait::detail {
 // One end of a connection, as this process holds it; what all copies of a handle share.
 class ConnectionCore;
 using ConnectionRef = std::shared_ptr<ConnectionCore>;
+
+// While it lives, the end is not closed for good. Refers to a core that outlives it.
+class PLAIT_EXPORT ConnectionUse {
+ public:
+  enum class For : std::uint8_t { anything, receiving, sending };
+  // Throws std::system_error with EBADF: closed, or not made for that. `call` is named in it.
+  ConnectionUse(ConnectionCore* core, For what, const char* call);
+  ConnectionUse(const ConnectionUse&) = delete;
+  ConnectionUse& operator=(const ConnectionUse&) = delete;
+  ~ConnectionUse();
+
+ protected:
+  ConnectionCore* core_;
+};
 
 // A number for a type, by its name: what send() writes with a message and recv() expects. 0 is for plain bytes.
 template <class T>
@@ -73,16 +86,16 @@ class PLAIT_EXPORT MessageSpace {
 class PLAIT_EXPORT OutgoingMessage {
  public:
   // `type`: type_number. Throws as Connection::send().
-  OutgoingMessage(ConnectionRef core, std::uint64_t type, std::size_t size);
+  OutgoingMessage(const ConnectionRef& core, std::uint64_t type, std::size_t size);
   OutgoingMessage(const OutgoingMessage&) = delete;
   OutgoingMessage& operator=(const OutgoingMessage&) = delete;
-  ~OutgoingMessage();
 
   [[nodiscard]] std::span<std::byte> bytes() noexcept { return bytes_; }
   void send();
 
  private:
-  ConnectionRef core_;
+  ConnectionUse use_;
+  ConnectionCore* core_;
   std::uint64_t type_;
   MessageSpace space_;
   std::span<std::byte> bytes_;
@@ -93,10 +106,9 @@ class PLAIT_EXPORT OutgoingMessage {
 class PLAIT_EXPORT IncomingMessage {
  public:
   // Waits for it. Throws as Connection::recv().
-  explicit IncomingMessage(ConnectionRef core);
+  explicit IncomingMessage(const ConnectionRef& core);
   IncomingMessage(const IncomingMessage&) = delete;
   IncomingMessage& operator=(const IncomingMessage&) = delete;
-  ~IncomingMessage();
 
   // What send() has encoded. Throws TypeError: it is not a `type`.
   [[nodiscard]] std::span<const std::byte> encoded(std::uint64_t type, const char* type_name);

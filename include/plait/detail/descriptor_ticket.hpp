@@ -82,7 +82,6 @@ class PLAIT_EXPORT PackingScope {
     if (!attached_.empty()) close_attached();
   }
 
-  void set_room(std::size_t room) noexcept { room_ = room; }
   // What is to go with the message; the scope's own.
   [[nodiscard]] std::span<const int> attached() const noexcept { return attached_; }
   // What waits to be fetched; the caller's from here on.

@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "multiprocessing/connection/connection_core.hpp"
-#include "multiprocessing/connection/packet_transport.hpp"
+#include "multiprocessing/connection/pipe_transport.hpp"
 #include "multiprocessing/connection/stream_transport.hpp"
 #include "os/error.hpp"
 #include "os/socket.hpp"
@@ -20,6 +20,11 @@ using detail::MessageIn;
 using detail::MessageSpace;
 using detail::Transport;
 using Use = ConnectionCore::Use;
+
+using detail::PipeTransport;
+
+bool is_pipe(std::uint8_t transport) noexcept { return transport == static_cast<std::uint8_t>(Transport::Kind::pipe); }
+PipeTransport::End pipe_end(std::uint8_t end) noexcept { return {.second = (end & 1) != 0, .duplex = (end & 2) != 0}; }
 
 ConnectionCore& require(const detail::ConnectionRef& core, const char* call) {
   if (core == nullptr) os::throw_system_error(EBADF, call, "handle is closed");
@@ -88,7 +93,7 @@ bool ConnectionBase::writable() const noexcept { return !closed() && core_->writ
 ConnectionBase::Travelling ConnectionBase::what_travels() const {
   const Use use(core_.get(), Use::For::anything, "send a connection");
   return {.transport = static_cast<std::uint8_t>(use->kind()),
-          .end = 0,
+          .end = use->end(),
           .readable = core_->readable(),
           .writable = core_->writable()};
 }
@@ -100,30 +105,44 @@ std::span<const int> ConnectionBase::travelling_descriptors(std::span<int> space
 }
 
 std::span<int> ConnectionBase::arriving_descriptors(const Travelling& what, std::span<int> space) {
-  if (what.transport > static_cast<std::uint8_t>(Transport::Kind::stream) || what.readable > 1 || what.writable > 1) {
-    throw DecodeError("plait: a connection of no known kind");
-  }
-  return space.first(1);
+  const bool known = what.transport <= static_cast<std::uint8_t>(Transport::Kind::stream) && what.end <= 3 &&
+                     what.readable <= 1 && what.writable <= 1;
+  if (!known) throw DecodeError("plait: a connection of no known kind");
+  return space.first(is_pipe(what.transport) ? pipe_end(what.end).descriptors() : 1);
 }
 
-void ConnectionBase::arrive(const Travelling& what, std::span<const int> descriptors) {
-  os::FileDescriptor descriptor(descriptors[0]);
+void ConnectionBase::arrive(const Travelling& what, std::span<const int> numbers) {
+  std::vector<os::FileDescriptor> descriptors;
+  descriptors.reserve(numbers.size());
+  for (const int number : numbers) descriptors.emplace_back(number);
   std::unique_ptr<Transport> transport;
-  if (static_cast<Transport::Kind>(what.transport) == Transport::Kind::pipe) {
-    transport = std::make_unique<detail::PacketTransport>(std::move(descriptor));
+  bool readable = what.readable != 0;
+  bool writable = what.writable != 0;
+  if (is_pipe(what.transport)) {
+    const PipeTransport::End end = pipe_end(what.end);
+    transport = std::make_unique<PipeTransport>(end, std::move(descriptors));
+    readable = readable && end.receives();
+    writable = writable && end.sends();
   } else {
-    transport = std::make_unique<detail::StreamTransport>(std::move(descriptor));
+    transport = std::make_unique<detail::StreamTransport>(std::move(descriptors[0]));
   }
-  core_ = std::make_shared<ConnectionCore>(std::move(transport), what.readable != 0, what.writable != 0);
+  core_ = std::make_shared<ConnectionCore>(std::move(transport), readable, writable);
 }
 
 detail_of_pipe::Ends detail_of_pipe::make(PipeOptions options) {
-  os::SocketPair pair = os::make_socket_pair();
-  const auto end = [](os::FileDescriptor socket, bool readable, bool writable) {
-    return std::make_shared<ConnectionCore>(std::make_unique<detail::PacketTransport>(std::move(socket)), readable,
-                                            writable);
+  const PipeTransport::End first{.second = false, .duplex = options.duplex};
+  const PipeTransport::End second{.second = true, .duplex = options.duplex};
+  const auto memory = detail::PipeMemory::make(first.channels());
+  os::SocketPair channel = os::make_socket_pair();
+  os::SocketPair back;
+  if (options.duplex) back = os::make_socket_pair();
+  const auto end = [&](PipeTransport::End which, os::FileDescriptor to_first, os::FileDescriptor to_second) {
+    return std::make_shared<ConnectionCore>(
+        std::make_unique<PipeTransport>(which, memory, std::move(to_first), std::move(to_second)), which.receives(),
+        which.sends());
   };
-  return {end(std::move(pair.first), true, options.duplex), end(std::move(pair.second), options.duplex, true)};
+  return {end(first, std::move(channel.first), std::move(back.first)),
+          end(second, std::move(channel.second), std::move(back.second))};
 }
 
 }  // namespace plait::multiprocessing

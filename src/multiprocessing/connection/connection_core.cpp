@@ -14,10 +14,10 @@ void throw_too_long(std::size_t size) {
   os::throw_system_error(EMSGSIZE, "recv", "a message of " + std::to_string(size) + " bytes");
 }
 
-ConnectionCore::Use::Use(ConnectionCore* core, For what, const char* call) : core_(core) {
+ConnectionUse::ConnectionUse(ConnectionCore* core, For what, const char* call) : core_(core) {
   if (core == nullptr) os::throw_system_error(EBADF, call, "handle is closed");
   // acquire: pairs with the release of who made the core; a closed one is left as it was
-  if ((core->state_.fetch_add(1, std::memory_order_acquire) & closed_bit) != 0) {
+  if ((core->state_.fetch_add(1, std::memory_order_acquire) & ConnectionCore::closed_bit) != 0) {
     core->leave();
     os::throw_system_error(EBADF, call, "handle is closed");
   }
@@ -26,6 +26,8 @@ ConnectionCore::Use::Use(ConnectionCore* core, For what, const char* call) : cor
   core->leave();
   os::throw_system_error(EBADF, call, what == For::receiving ? "connection is write-only" : "connection is read-only");
 }
+
+ConnectionUse::~ConnectionUse() { core_->leave(); }
 
 void ConnectionCore::receive(MessageIn& message, std::size_t most) {
   const Use use(this, Use::For::receiving, "recv");
@@ -45,22 +47,21 @@ void ConnectionCore::close() noexcept {
   if (before == 0 || generation_ != os::fork_generation()) transport_.reset();
 }
 
-OutgoingMessage::OutgoingMessage(ConnectionRef core, std::uint64_t type, std::size_t size)
-    : core_(std::move(core)), type_(type), descriptors_(0) {
-  const ConnectionCore::Use use(core_.get(), ConnectionCore::Use::For::sending, "send");
-  descriptors_.set_room(use->room_for_descriptors());
-  bytes_ = size >= use->file_from() ? space_.make_file(size) : space_.make(size);
+OutgoingMessage::OutgoingMessage(const ConnectionRef& core, std::uint64_t type, std::size_t size)
+    : use_(core.get(), ConnectionUse::For::sending, "send"),
+      core_(core.get()),
+      type_(type),
+      descriptors_(core->transport().room_for_descriptors()) {
+  bytes_ = size >= core->transport().file_from() ? space_.make_file(size) : space_.make(size);
 }
 
-OutgoingMessage::~OutgoingMessage() = default;
-
 void OutgoingMessage::send() {
-  const ConnectionCore::Use use(core_.get(), ConnectionCore::Use::For::sending, "send");
-  use->send({.type = type_, .bytes = bytes_, .file = space_.finish_file(), .descriptors = descriptors_.attached()});
+  core_->transport().send(
+      {.type = type_, .bytes = bytes_, .file = space_.finish_file(), .descriptors = descriptors_.attached()});
   descriptors_.take_deposits().release();
 }
 
-IncomingMessage::IncomingMessage(ConnectionRef core) {
+IncomingMessage::IncomingMessage(const ConnectionRef& core) {
   if (core == nullptr) os::throw_system_error(EBADF, "recv", "handle is closed");
   MessageIn message(space_);
   core->receive(message, Transport::never);
@@ -71,8 +72,6 @@ IncomingMessage::IncomingMessage(ConnectionRef core) {
   for (os::FileDescriptor& descriptor : message.descriptors) arrived.push_back(descriptor.release());
   descriptors_.emplace(std::move(arrived));
 }
-
-IncomingMessage::~IncomingMessage() = default;
 
 std::span<const std::byte> IncomingMessage::encoded(std::uint64_t type, const char* type_name) {
   std::span<const std::byte> bytes = space_.bytes();

@@ -26,19 +26,12 @@ class ConnectionCore {
   ConnectionCore& operator=(const ConnectionCore&) = delete;
 
   // While it lives, the transport does.
-  class Use {
+  class Use : public ConnectionUse {
    public:
-    enum class For : std::uint8_t { anything, receiving, sending };
-    // Throws std::system_error with EBADF: closed, or not made for that. `call` is named in it.
-    Use(ConnectionCore* core, For what, const char* call);
-    Use(const Use&) = delete;
-    Use& operator=(const Use&) = delete;
-    ~Use() { core_->leave(); }
+    using ConnectionUse::ConnectionUse;
     Transport* operator->() const noexcept { return core_->transport_.get(); }
-
-   private:
-    ConnectionCore* core_;
   };
+  [[nodiscard]] Transport& transport() const noexcept { return *transport_; }  // for who has a ConnectionUse
 
   void receive(MessageIn& message, std::size_t most);
   void close() noexcept;
@@ -48,6 +41,7 @@ class ConnectionCore {
   [[nodiscard]] bool writable() const noexcept { return writable_.load(std::memory_order_relaxed); }
 
  private:
+  friend ConnectionUse;
   static constexpr std::uint32_t closed_bit = std::uint32_t{1} << 31;
 
   // acq_rel: what all others did with the transport lies before its end

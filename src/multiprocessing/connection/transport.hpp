@@ -60,6 +60,7 @@ class Transport {
   // What another process needs to have this end too.
   [[nodiscard]] virtual Kind kind() const noexcept = 0;
   [[nodiscard]] virtual std::vector<int> descriptors() const = 0;
+  [[nodiscard]] virtual std::uint8_t end() const noexcept { return 0; }
 };
 
 }  // namespace plait::detail

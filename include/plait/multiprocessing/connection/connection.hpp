@@ -125,8 +125,9 @@ class PLAIT_EXPORT ConnectionBase {
   void load(A& archive) {
     Travelling what{};
     archive(what);
-    std::array<int, most_descriptors> descriptors{};
-    detail::get_descriptors(archive, arriving_descriptors(what, descriptors));
+    std::array<int, most_descriptors> space{};
+    const std::span<int> descriptors = arriving_descriptors(what, space);
+    detail::get_descriptors(archive, descriptors);
     arrive(what, descriptors);
   }
 
