@@ -56,11 +56,9 @@ ByteQueue::Outcome ByteQueue::write(OwnerId self, Record::Kind kind, std::span<c
                                     const Until& until) {
   const Outcome outcome = wait_for(
       putters_, until, [&] { return try_write(self, kind, content, block, until); }, [this] { return has_room(); });
-  // seq_cst: after the count, see above
-  if (outcome == Outcome::done && getters_.load(std::memory_order_seq_cst) != 0 &&
-      getters_.exchange(0, std::memory_order_seq_cst) != 0) {
+  if (outcome == Outcome::done && getters_.take()) {
     PLAIT_KILL_POINT("queue.waking");
-    wake(getters_, 1);
+    getters_.wake_one();
   }
   return outcome;
 }
@@ -133,10 +131,9 @@ void ByteQueue::append(std::uint64_t count, Record::Kind kind, std::span<const s
 ByteQueue::Outcome ByteQueue::get(OwnerId self, std::span<std::byte> buffer, Message& message, const Until& until) {
   const Outcome outcome = wait_for(
       getters_, until, [&] { return try_read(self, buffer, message, until); }, [this] { return has_items(); });
-  if (outcome == Outcome::done && maxsize_ != 0 && putters_.load(std::memory_order_seq_cst) != 0 &&
-      putters_.exchange(0, std::memory_order_seq_cst) != 0) {
+  if (outcome == Outcome::done && maxsize_ != 0 && putters_.take()) {
     PLAIT_KILL_POINT("queue.waking");
-    wake(putters_, 1);
+    putters_.wake_one();
   }
   return outcome;
 }
@@ -245,7 +242,7 @@ void ByteQueue::retire(Offset segment) noexcept {
 // ---- waiting
 
 template <class Try, class Ready>
-ByteQueue::Outcome ByteQueue::wait_for(Word& sleepers, const Until& until, Try attempt, Ready is_ready) {
+ByteQueue::Outcome ByteQueue::wait_for(SleepersWord& sleepers, const Until& until, Try attempt, Ready is_ready) {
   Outcome outcome = attempt();
   if (outcome != Outcome::not_in_time || until.is_over()) return outcome;
   const auto may_go_on = [&] { return is_ready() || is_shut_down(); };
@@ -254,11 +251,10 @@ ByteQueue::Outcome ByteQueue::wait_for(Word& sleepers, const Until& until, Try a
   do {
     const auto begin = std::chrono::steady_clock::now();
     if (!os::spin_in_seat(spin_budget, may_go_on)) {
-      // seq_cst: before the look at the counts, see above
-      sleepers.store(1, std::memory_order_seq_cst);
+      const std::uint32_t announced = sleepers.announce();
       if (!may_go_on()) {
         PLAIT_KILL_POINT("queue.sleeping");
-        sleep.on(sleepers, 1);
+        sleepers.sleep(sleep, announced);
         PLAIT_KILL_POINT("queue.woken");
         has_slept = true;
         spin_budget.woke_after(std::chrono::steady_clock::now() - begin);
@@ -267,8 +263,8 @@ ByteQueue::Outcome ByteQueue::wait_for(Word& sleepers, const Until& until, Try a
     outcome = attempt();
   } while (outcome == Outcome::not_in_time && !sleep.is_over() && !until.is_over());
   if (!has_slept) return outcome;
-  sleepers.store(1, std::memory_order_seq_cst);
-  if (is_ready() && sleepers.exchange(0, std::memory_order_seq_cst) != 0) wake(sleepers, 1);
+  static_cast<void>(sleepers.announce());
+  if (is_ready() && sleepers.take()) sleepers.wake_one();
   return outcome;
 }
 
@@ -287,7 +283,7 @@ bool ByteQueue::task_done() noexcept {
     // seq_cst: before the look at the joiners; and release: what was done is seen by them
   } while (!done_.compare_exchange_weak(done, done + 1, std::memory_order_seq_cst, std::memory_order_relaxed));
   PLAIT_KILL_POINT("queue.task_done");
-  if (unfinished_tasks() == 0 && joiners_.exchange(0, std::memory_order_seq_cst) != 0) wake_all(joiners_);
+  if (unfinished_tasks() == 0 && joiners_.take()) joiners_.broadcast();
   return true;
 }
 
@@ -297,9 +293,9 @@ bool ByteQueue::join(const Until& until) noexcept {
   if (until.is_over()) return false;
   if (os::spin_in_seat(spin_budget, is_done)) return true;
   for (Sleep sleep(until); !sleep.is_over();) {
-    joiners_.store(1, std::memory_order_seq_cst);
+    const std::uint32_t announced = joiners_.announce();
     if (is_done()) return true;
-    sleep.on(joiners_, 1);
+    joiners_.sleep(sleep, announced);
     if (is_done()) return true;
   }
   return is_done();
@@ -318,10 +314,8 @@ void ByteQueue::shut_down(State to) noexcept {
     state_.store(to, std::memory_order_seq_cst);
   }
   PLAIT_KILL_POINT("queue.shut_down");
-  for (Word* const sleepers : {&getters_, &putters_}) {
-    sleepers->exchange(0, std::memory_order_seq_cst);
-    wake_all(*sleepers);
-  }
+  getters_.broadcast();
+  putters_.broadcast();
 }
 
 void ByteQueue::shut_down_now(OwnerId self) noexcept {
@@ -364,10 +358,7 @@ void ByteQueue::recover(OwnerId dead) noexcept {
   };
   head_.lock.recover(dead, false, [&] { empty_hands(true); });
   empty_hands(false);
-  for (Word* const sleepers : {&getters_, &putters_, &joiners_}) {
-    sleepers->exchange(0, std::memory_order_seq_cst);
-    wake_all(*sleepers);
-  }
+  for (SleepersWord* const sleepers : {&getters_, &putters_, &joiners_}) sleepers->broadcast();
 }
 
 void ByteQueue::clear() noexcept {

@@ -16,11 +16,11 @@
 // the dead still owns the end, undoes what was not counted; what a hand holds that was counted is freed: that is the
 // item which the dead one had in hand.
 //
-// Sleeping: `getters` is 1 when a getter may be asleep. Getters set it, look at the counts once more, and sleep while
-// it is 1; whoever has put changes it to 0, and if it was 1 wakes one. Who has slept and goes on, with an item or
-// without, does for the others what the waker could not know: sets it again, and if there is more wakes the next. The
-// same for putters that wait for room. seq_cst on the counts and these words: of "count, look whether one sleeps" and
-// "say that I sleep, look at the count" at least one sees the other (model: tests/model/shared_queue.pml).
+// Sleeping: whoever has put looks whether getters may be asleep (SleepersWord), and wakes one. Who has slept and goes
+// on, with an item or without, does for the others what the waker could not know: says again that some may be asleep,
+// and if there is more wakes the next. The same for putters that wait for room. seq_cst on the counts: of "count, look
+// whether one sleeps" and "say that I sleep, look at the count" at least one sees the other (model:
+// tests/model/shared_queue.pml).
 //
 // Memory order: the message is released by the tail's count and acquired by the getter that reads it; a segment that is
 // used again, by the exchange of `spare`; everything else is guarded by the lock of its end.
@@ -146,7 +146,7 @@ class ByteQueue {
            tail_.count.load(std::memory_order_seq_cst) - head_.count.load(std::memory_order_seq_cst) < maxsize_;
   }
   template <class Try, class Ready>
-  Outcome wait_for(Word& sleepers, const Until& until, Try attempt, Ready is_ready);
+  Outcome wait_for(SleepersWord& sleepers, const Until& until, Try attempt, Ready is_ready);
   void shut_down(State to) noexcept;
 
   // The tail: what putters write.
@@ -156,9 +156,9 @@ class ByteQueue {
   // The head: what getters write.
   End head_;
   // Words to sleep on, and what both write.
-  alignas(64) Word getters_{0};
-  alignas(64) Word putters_{0};
-  alignas(64) Word joiners_{0};
+  alignas(64) SleepersWord getters_;
+  alignas(64) SleepersWord putters_;
+  alignas(64) SleepersWord joiners_;
   std::atomic<std::uint64_t> done_{0};
   std::atomic<Offset> spare_{0};  // a segment to be used again
   alignas(64) const std::uint64_t maxsize_;

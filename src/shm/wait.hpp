@@ -60,4 +60,37 @@ class Sleep {
 inline int wake(const Word& word, int count) noexcept { return os::futex_wake(word, count, os::Scope::shared); }
 inline void wake_all(const Word& word) noexcept { wake(word, INT_MAX); }
 
+// A word on which those sleep who wait for something that is told elsewhere: in the counts of a queue, say.
+//
+// The lowest bit says that somebody may be asleep, the others count how often the word was taken. Who wants to sleep
+// announces it, then looks once more, then sleeps on what announce() said; who has changed something looks whether the
+// bit is there, takes it, and wakes. seq_cst: at least one of them sees the other. The count is for one who is just
+// about to sleep when the word is taken and announced again by another: he sees that, and looks again.
+class SleepersWord {
+ public:
+  // What to sleep on.
+  [[nodiscard]] std::uint32_t announce() noexcept { return word_.fetch_or(some, std::memory_order_seq_cst) | some; }
+  void sleep(Sleep& sleep, std::uint32_t announced) const noexcept { sleep.on(word_, announced); }
+
+  // True: somebody may be asleep, and the caller is the one to wake.
+  [[nodiscard]] bool take() noexcept {
+    std::uint32_t word = word_.load(std::memory_order_seq_cst);
+    while ((word & some) != 0) {
+      if (word_.compare_exchange_weak(word, (word + once) & ~some, std::memory_order_seq_cst)) return true;
+    }
+    return false;
+  }
+  void wake_one() const noexcept { wake(word_, 1); }
+  // Everybody, also who is only about to sleep.
+  void broadcast() noexcept {
+    word_.fetch_add(once, std::memory_order_seq_cst);
+    wake_all(word_);
+  }
+
+ private:
+  static constexpr std::uint32_t some = 1, once = 2;
+
+  Word word_{0};
+};
+
 }  // namespace plait::shm
