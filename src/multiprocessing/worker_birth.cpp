@@ -61,10 +61,10 @@ std::function<std::vector<std::byte>(std::uint32_t)> worker_birth(PoolKind kind,
       }
       birth.self.daemon = class_name != nullptr;
     }
-    return encoded(wire::make_call(&begin_worker, birth));
+    return encoded(wire::make_call(begin_worker, birth));
   };
 }
 
-std::vector<std::byte> worker_farewell() { return encoded(wire::make_call(&end_worker)); }
+std::vector<std::byte> worker_farewell() { return encoded(wire::make_call(end_worker)); }
 
 }  // namespace plait::detail
