@@ -40,6 +40,4 @@ inline shm::Hold& hold_again(shm::Offset offset) {
   return shm::Hold::arrive(offset, object.kind);
 }
 
-inline shm::OwnerId own_number() { return shm::Heap::get().self(); }
-
 }  // namespace plait::detail

@@ -61,7 +61,7 @@ SharedQueueHandle::SharedQueueHandle(ArrivedHandle arrived)
 
 SharedQueueOutcome SharedQueueHandle::put(QueueParcel& parcel, const Until& until) const {
   ByteQueue& queue = open_queue(hold());
-  const shm::OwnerId self = own_number();
+  const shm::OwnerId self = hold().owner();
   if (parcel.block_ == nullptr) return translate(queue.put(self, parcel.bytes(), until));
   const ByteQueue::Outcome outcome = queue.put_block(self, parcel.block_, parcel.size_, until);
   if (outcome == ByteQueue::Outcome::done) parcel.block_ = nullptr;
@@ -70,7 +70,7 @@ SharedQueueOutcome SharedQueueHandle::put(QueueParcel& parcel, const Until& unti
 
 SharedQueueOutcome SharedQueueHandle::get(QueueParcel& parcel, const Until& until) const {
   ByteQueue::Message message;
-  const ByteQueue::Outcome outcome = open_queue(hold()).get(own_number(), parcel.here_, message, until);
+  const ByteQueue::Outcome outcome = open_queue(hold()).get(hold().owner(), parcel.here_, message, until);
   if (outcome == ByteQueue::Outcome::done) {
     parcel.size_ = message.bytes.size();
     parcel.hand_ = message.hand;
@@ -96,7 +96,7 @@ std::size_t SharedQueueHandle::unfinished_tasks() const {
 void SharedQueueHandle::shut_down(bool immediate) const {
   ByteQueue& queue = shared_object<SharedQueue>(hold()).queue;
   if (immediate) {
-    queue.shut_down_now(own_number());
+    queue.shut_down_now(hold().owner());
   } else {
     queue.shut_down();
   }

@@ -6,17 +6,19 @@
 #include <atomic>
 
 namespace plait::os {
+namespace detail {
+
+constinit std::atomic<std::uint64_t> fork_count{0};
+
+}  // namespace detail
+
 namespace {
 
-constinit std::atomic<std::uint64_t> generation{0};
-
 // relaxed: the child that counts has one thread; those it creates later are ordered by their creation
-void count_fork() noexcept { generation.fetch_add(1, std::memory_order_relaxed); }
+void count_fork() noexcept { detail::fork_count.fetch_add(1, std::memory_order_relaxed); }
 
 [[maybe_unused]] const int registered = pthread_atfork(nullptr, nullptr, count_fork);
 
 }  // namespace
-
-std::uint64_t fork_generation() noexcept { return generation.load(std::memory_order_relaxed); }
 
 }  // namespace plait::os

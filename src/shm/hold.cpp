@@ -48,12 +48,13 @@ class Holds {
       // acq_rel: whoever deletes the hold has seen what all others did with it
       if (hold.handles_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
       const bool inherited = hold.is_inherited();
+      const OwnerId owner = hold.owner_;
       holds_.erase(&object);
       delete &hold;
       if (inherited) return;
       PLAIT_KILL_POINT("hold.dropping");
       // In this order: should we die in between, the object stays.
-      remove_holder(object, Heap::get().self());
+      remove_holder(object, owner);
     }
     PLAIT_KILL_POINT("hold.dropped");
     drop_reference(object);
@@ -72,7 +73,9 @@ class Holds {
     const std::scoped_lock lock(mutex_);
     for (const auto& [object, hold] : holds_) {
       // What another thread got between lend() and the fork is not ours.
-      if (has_holder(*object, self)) hold->generation_.store(os::fork_generation(), std::memory_order_relaxed);
+      if (!has_holder(*object, self)) continue;
+      hold->owner_ = self;
+      hold->generation_.store(os::fork_generation(), std::memory_order_relaxed);
     }
   }
 
@@ -83,10 +86,10 @@ class Holds {
   }
 
   Hold& enter(SharedObject& object) {
-    auto* const hold = new Hold(object);
+    auto* const hold = new Hold(object, Heap::get().self());
     try {
       holds_.emplace(&object, hold);
-      add_holder(object, Heap::get().self());
+      add_holder(object, hold->owner_);
     } catch (...) {
       holds_.erase(&object);
       delete hold;

@@ -35,7 +35,8 @@ class Hold {
   [[nodiscard]] bool is_inherited() const noexcept {
     return generation_.load(std::memory_order_relaxed) != os::fork_generation();
   }
-  [[nodiscard]] const SharedObject* address() const noexcept { return &object_; }
+  // The number of this process, which holds the object.
+  [[nodiscard]] OwnerId owner() const noexcept { return owner_; }
 
   // One handle more or less; with the last the hold is gone.
   void add_handle() noexcept { handles_.fetch_add(1, std::memory_order_relaxed); }
@@ -50,11 +51,12 @@ class Hold {
 
  private:
   friend class Holds;
-  explicit Hold(SharedObject& object) noexcept : object_(object) {}
+  Hold(SharedObject& object, OwnerId owner) noexcept : object_(object), owner_(owner) {}
   ~Hold() = default;
   [[noreturn]] static void throw_inherited();
 
   SharedObject& object_;
+  OwnerId owner_;  // changes only in a process that has just begun
   std::atomic<std::uint64_t> handles_{1};
   std::atomic<bool> closed_{false};
   std::atomic<std::uint64_t> generation_{os::fork_generation()};  // of forks, in which this process is a holder

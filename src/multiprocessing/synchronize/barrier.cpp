@@ -52,7 +52,7 @@ int Barrier::wait() const {
 
 int Barrier::wait(const Until& until) const {
   auto& it = detail::shared_object<SharedBarrier>(hold());
-  const shm::OwnerId self = detail::own_number();
+  const shm::OwnerId self = hold().owner();
   const BarrierState::Arrival arrival = it.state.arrive(self, until);
   switch (arrival.came) {
     case BarrierState::Came::broken:
@@ -73,8 +73,8 @@ int Barrier::wait(const Until& until) const {
   return arrival.index;
 }
 
-void Barrier::reset() const { detail::shared_object<SharedBarrier>(hold()).state.reset(detail::own_number()); }
-void Barrier::abort() const { detail::shared_object<SharedBarrier>(hold()).state.abort(detail::own_number()); }
+void Barrier::reset() const { detail::shared_object<SharedBarrier>(hold()).state.reset(hold().owner()); }
+void Barrier::abort() const { detail::shared_object<SharedBarrier>(hold()).state.abort(hold().owner()); }
 int Barrier::parties() const { return detail::shared_object<SharedBarrier>(hold()).state.parties(); }
 int Barrier::n_waiting() const { return detail::shared_object<SharedBarrier>(hold()).state.n_waiting(); }
 bool Barrier::broken() const { return detail::shared_object<SharedBarrier>(hold()).state.broken(); }

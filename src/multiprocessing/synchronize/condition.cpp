@@ -38,7 +38,7 @@ void Condition::check_owned(const char* call) const {
 bool Condition::wait(const Until& until) const {
   auto& it = detail::shared_object<SharedCondition>(hold());
   check_owned("wait");
-  WaiterTable::Place& place = it.waiters.claim(detail::own_number());
+  WaiterTable::Place& place = it.waiters.claim(hold().owner());
   const std::size_t depth = lock_.release_save();
   place.wait(until);
   const bool was_abandoned = lock_.acquire_restore(depth);

@@ -13,8 +13,8 @@ using Taken = shm::OwnerLock::Taken;
 std::uint64_t this_thread() noexcept { return static_cast<std::uint64_t>(pthread_self()); }
 
 // Whether this thread owns a recursive lock.
-bool is_mine(const shm::SharedLock& it) {
-  return it.thread.load(std::memory_order_relaxed) == this_thread() && it.lock.owner() == own_number();
+bool is_mine(const shm::SharedLock& it, shm::OwnerId self) {
+  return it.thread.load(std::memory_order_relaxed) == this_thread() && it.lock.owner() == self;
 }
 
 void own(shm::SharedLock& it, std::size_t depth) noexcept {
@@ -31,8 +31,8 @@ void disown(shm::SharedLock& it) noexcept {
 
 bool SharedLockHandle::take(const Until& until, bool* abandoned) const {
   auto& it = shared_object<shm::SharedLock>(hold());
-  if (it.is_recursive() && is_mine(it)) return ++it.depth, true;
-  const Taken taken = it.lock.acquire(own_number(), until);
+  if (it.is_recursive() && is_mine(it, hold().owner())) return ++it.depth, true;
+  const Taken taken = it.lock.acquire(hold().owner(), until);
   if (taken == Taken::no) return false;
   if (it.is_recursive()) own(it, 1);
   if (taken == Taken::yes) return true;
@@ -48,7 +48,7 @@ void SharedLockHandle::give_back() const {
     if (!it.lock.release()) throw ValueError("release of a Lock that is not held");
     return;
   }
-  if (!is_mine(it)) throw AssertionError("release of an RLock that this thread does not own");
+  if (!is_mine(it, hold().owner())) throw AssertionError("release of an RLock that this thread does not own");
   if (--it.depth == 0) disown(it);
 }
 
@@ -56,7 +56,7 @@ bool SharedLockHandle::locked() const { return shared_object<shm::SharedLock>(ho
 
 bool SharedLockHandle::is_owned() const {
   const auto& it = shared_object<shm::SharedLock>(hold());
-  return it.is_recursive() ? is_mine(it) : it.lock.is_held();
+  return it.is_recursive() ? is_mine(it, hold().owner()) : it.lock.is_held();
 }
 
 std::size_t SharedLockHandle::release_save() const {
@@ -68,7 +68,7 @@ std::size_t SharedLockHandle::release_save() const {
 
 bool SharedLockHandle::acquire_restore(std::size_t depth) const {
   auto& it = shared_object<shm::SharedLock>(hold());
-  const Taken taken = it.lock.acquire(own_number(), {});
+  const Taken taken = it.lock.acquire(hold().owner(), {});
   if (it.is_recursive()) own(it, depth);
   return taken == Taken::abandoned;
 }
