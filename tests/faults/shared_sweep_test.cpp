@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: Apache-2.0
+// The objects that processes share, with a process killed at every step of what it does with them. Built with a plait
+// that has kill points (src/os/kill_point.hpp).
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <future>
+#include <mutex>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "fault_test.hpp"
+#include "os/kill_point.hpp"
+#include "plait/multiprocessing/queue.hpp"
+#include "plait/multiprocessing/shared_value.hpp"
+#include "plait/multiprocessing/synchronize.hpp"
+#include "shm/heap.hpp"
+
+namespace plait::faults {
+namespace {
+
+namespace mp = multiprocessing;
+using namespace std::chrono_literals;
+
+// Of this process: how many kill points it still passes; less than 0: all.
+std::atomic<long> points_to_pass{-1};
+
+void pass_kill_point(const char*) noexcept {
+  if (points_to_pass.load() < 0) return;
+  if (points_to_pass.fetch_sub(1) == 0) ::kill(::getpid(), SIGKILL);
+}
+
+[[maybe_unused]] const bool hook_is_set = [] {
+  os::kill_point_hook = &pass_kill_point;
+  return true;
+}();
+
+// Runs `child` in processes of which the n-th is killed at its n-th point, calls `prepare` before and `check` after
+// each, and ends with the first that comes to its end. Returns how many were killed.
+template <class Prepare, class Child, class Check>
+int sweep(Prepare prepare, Child child, Check check) {
+  for (int deaths = 0;; ++deaths) {
+    prepare();
+    mp::Process process = mp::Process::forked([&child, deaths] {
+      points_to_pass = deaths;
+      child();
+      points_to_pass = -1;
+    });
+    process.start();
+    process.join();
+    const bool died = process.exitcode() == -SIGKILL;
+    if (!died) EXPECT_EQ(process.exitcode(), 0);
+    check(died);
+    if (!died || testing::Test::HasFailure()) return deaths;
+  }
+}
+
+// What lies in a segment, in blocks of all kinds, and over the end of a segment.
+std::vector<std::string> items() {
+  std::vector<std::string> all{"a", std::string(5'000, 'b'), std::string(2'000'000, 'c'), std::string(200'000, 'd')};
+  for (int i = 0; i < 14; ++i) all.emplace_back(3'000, static_cast<char>('e' + i));
+  return all;
+}
+
+// Memory that deaths may cost: some segments, and an item that was in the hands of the dead.
+constexpr std::size_t price_of_deaths = std::size_t{6} << 20;
+
+TEST(SharedSweep, QueueWhenAPutterDies) {
+  const std::vector<std::string> all = items();
+  const std::size_t before = shm::Heap::get().bytes_in_use();
+  {
+    const mp::Queue<std::string> queue;
+    const mp::RawValue<int> done;
+    const int deaths = sweep([&] { *done = 0; },
+                             [&] {
+                               for (const std::string& item : all) {
+                                 queue.put(item);
+                                 ++*done;
+                               }
+                             },
+                             [&](bool died) {
+                               int count = 0;
+                               while (const auto item = queue.try_get()) {
+                                 ASSERT_LT(count, static_cast<int>(all.size()));
+                                 EXPECT_EQ(*item, all[static_cast<std::size_t>(count)]);
+                                 ++count;
+                               }
+                               EXPECT_GE(count, *done) << "what was put is there";
+                               EXPECT_LE(count, *done + (died ? 1 : 0));
+                               EXPECT_EQ(queue.qsize(), 0U);
+                             });
+    EXPECT_GT(deaths, 5 * static_cast<int>(all.size())) << "kill points are missing";
+  }
+  EXPECT_LE(shm::Heap::get().bytes_in_use(), before + price_of_deaths);
+}
+
+TEST(SharedSweep, QueueWhenAGetterDies) {
+  const std::vector<std::string> all = items();
+  const std::size_t before = shm::Heap::get().bytes_in_use();
+  {
+    const mp::Queue<std::string> queue(static_cast<std::int64_t>(all.size()));
+    const mp::RawValue<int> done;
+    const int deaths = sweep(
+        [&] {
+          *done = 0;
+          for (const std::string& item : all) queue.put_nowait(item);
+          EXPECT_TRUE(queue.full());
+        },
+        [&] {
+          for (std::size_t i = 0; i < all.size(); ++i) {
+            if (queue.get() != all[i]) std::_Exit(3);
+            ++*done;
+          }
+        },
+        [&](bool died) {
+          const int taken = static_cast<int>(all.size() - queue.qsize());
+          EXPECT_GE(taken, *done);
+          EXPECT_LE(taken, *done + (died ? 1 : 0)) << "a death costs one item";
+          for (auto i = static_cast<std::size_t>(taken); i < all.size(); ++i) EXPECT_EQ(queue.get_nowait(), all[i]);
+          EXPECT_TRUE(queue.empty());
+        });
+    EXPECT_GT(deaths, 4 * static_cast<int>(all.size())) << "kill points are missing";
+  }
+  EXPECT_LE(shm::Heap::get().bytes_in_use(), before + price_of_deaths);
+}
+
+TEST(SharedSweep, QueueWhenOneOfTheSleepingDies) {
+  const mp::Queue<int> queue(1), answers;
+  const auto pass_on = [&] { answers.put(queue.get()); };
+  // The other one must not be forgotten, whichever of the two was woken.
+  for (long points = 0; points < 40 && !testing::Test::HasFailure(); ++points) {
+    mp::Process other = mp::Process::forked(pass_on);
+    other.start();
+    mp::Process victim = mp::Process::forked([&] {
+      points_to_pass = points;
+      pass_on();
+      points_to_pass = -1;
+    });
+    victim.start();
+    queue.put(1);
+    queue.put({.timeout = T}, 2);
+    victim.join();
+    if (queue.try_put(3)) {
+    }
+    other.join(10s);
+    EXPECT_EQ(other.exitcode(), 0);
+    while (queue.try_get()) {
+    }
+    while (answers.try_get()) {
+    }
+  }
+}
+
+TEST(SharedSweep, LockWhenItsOwnerOrAWaiterDies) {
+  const mp::Lock lock;
+  std::atomic<bool> over{false};
+  // Keeps it contended, so that the child comes to sleep.
+  std::jthread rival([&] {
+    while (!over) {
+      bool abandoned = false;
+      if (!lock.acquire({.timeout = T, .abandoned = &abandoned})) ADD_FAILURE() << "nobody gives it back";
+      std::this_thread::sleep_for(100us);
+      lock.release();
+      std::this_thread::yield();
+    }
+  });
+  for (int round = 0; round < 20; ++round) {
+    sweep([] {},
+          [&] {
+            for (int i = 0; i < 3; ++i) {
+              bool abandoned = false;
+              static_cast<void>(lock.acquire({.abandoned = &abandoned}));
+              lock.release();
+            }
+          },
+          [](bool) {});
+  }
+  over = true;
+}
+
+TEST(SharedSweep, ConditionWhenTheNotifierDies) {
+  const mp::Condition condition;
+  sweep([] {},
+        [&] {
+          const std::scoped_lock held(condition);
+          condition.notify_all();
+        },
+        [&](bool) {
+          bool abandoned = false;
+          EXPECT_TRUE(condition.acquire({.timeout = T, .abandoned = &abandoned}));
+          condition.notify_all();
+          condition.release();
+        });
+  for (long points = 0; points < 12; ++points) {
+    const mp::Semaphore waits(0);
+    std::vector<std::future<bool>> waiters;
+    for (int i = 0; i < 2; ++i) {
+      waiters.push_back(std::async(std::launch::async, [&] {
+        bool abandoned = false;
+        static_cast<void>(condition.acquire({.abandoned = &abandoned}));
+        waits.release();
+        try {
+          const bool notified = condition.wait(10s);
+          condition.release();
+          return notified;
+        } catch (const mp::AbandonedLockError&) {
+          condition.release();
+          return true;
+        }
+      }));
+    }
+    waits.acquire();
+    waits.acquire();
+    mp::Process victim = mp::Process::forked([&] {
+      points_to_pass = points;
+      const std::scoped_lock held(condition);
+      condition.notify_all();
+    });
+    victim.start();
+    victim.join();
+    bool abandoned = false;
+    EXPECT_TRUE(condition.acquire({.timeout = 5 * T, .abandoned = &abandoned}));
+    condition.notify_all();
+    condition.release();
+    for (auto& waiter : waiters) EXPECT_TRUE(waiter.get());
+  }
+}
+
+TEST(SharedSweep, ConditionWhenAWaiterDies) {
+  const mp::Condition condition;
+  const mp::Semaphore waits(0);
+  for (long points = 0; points < 12; ++points) {
+    auto other = std::async(std::launch::async, [&] {
+      const std::scoped_lock held(condition);
+      waits.release();
+      return condition.wait(10s);
+    });
+    waits.acquire();
+    mp::Process victim = mp::Process::forked([&] {
+      points_to_pass = points;
+      const std::scoped_lock held(condition);
+      waits.release();
+      condition.wait(10s);
+    });
+    victim.start();
+    if (!waits.acquire(100ms)) {  // it died before
+    }
+    bool abandoned = false;
+    EXPECT_TRUE(condition.acquire({.timeout = 5 * T, .abandoned = &abandoned}));
+    condition.notify_all();
+    condition.release();
+    EXPECT_TRUE(other.get());
+    victim.join();
+    static_cast<void>(condition.acquire({.abandoned = &abandoned}));  // it may have died with the lock
+    condition.release();
+    while (waits.acquire(false)) {
+    }
+  }
+}
+
+TEST(SharedSweep, BarrierWhenOnePartyDies) {
+  const mp::Barrier barrier({.action = [] {}}, 2);
+  for (const bool child_is_last : {false, true}) {
+    for (long points = 0; points < 25; ++points) {
+      auto other = std::async(std::launch::async, [&] {
+        if (!child_is_last) {
+          for (const Deadline soon = 20ms; barrier.n_waiting() < 1 && !soon.expired();) std::this_thread::yield();
+        }
+        try {
+          return barrier.wait(child_is_last ? 200ms : 50ms) >= 0;
+        } catch (const mp::BrokenBarrierError&) {
+          return false;
+        }
+      });
+      if (child_is_last) {
+        for (const Deadline soon = 1s; barrier.n_waiting() < 1 && !soon.expired();) std::this_thread::yield();
+      }
+      mp::Process victim = mp::Process::forked([&] {
+        points_to_pass = points;
+        try {
+          barrier.wait(5s);
+        } catch (const mp::BrokenBarrierError&) {
+        }
+      });
+      victim.start();
+      victim.join();
+      static_cast<void>(other.get());
+      barrier.reset();
+      EXPECT_FALSE(barrier.broken());
+      EXPECT_EQ(barrier.n_waiting(), 0);
+    }
+  }
+}
+
+TEST(SharedSweep, SemaphoreWhenOneDies) {
+  const mp::Semaphore semaphore(0);
+  sweep([] {},
+        [&] {
+          semaphore.release(2);
+          semaphore.acquire();
+          if (!semaphore.acquire(1ms)) std::_Exit(3);
+          if (semaphore.acquire(1ms)) std::_Exit(4);
+        },
+        [&](bool) {
+          while (semaphore.acquire(false)) {
+          }
+          auto other = std::async(std::launch::async, [&] { return semaphore.acquire(10s); });
+          semaphore.release();
+          EXPECT_TRUE(other.get());
+        });
+}
+
+TEST(SharedSweep, ObjectsThatAreMadeSentAndDropped) {
+  const std::size_t before = shm::Heap::get().bytes_in_use();
+  {
+    const mp::Queue<mp::Value<int>> values;
+    const int deaths = sweep([] {},
+                             [&] {
+                               for (int i = 0; i < 3; ++i) {
+                                 const mp::Value<int> mine(i);
+                                 values.put(mine);
+                                 const mp::Value<int> received = values.get();
+                                 if (*received != i) std::_Exit(3);
+                                 const mp::Condition condition;
+                                 const mp::Barrier barrier(2);
+                               }
+                             },
+                             [&](bool) {
+                               while (const auto value = values.try_get()) EXPECT_LT(**value, 3);
+                               const mp::Lock fresh;
+                               fresh.acquire();
+                               fresh.release();
+                             });
+    EXPECT_GT(deaths, 30) << "kill points are missing";
+  }
+  EXPECT_LE(shm::Heap::get().bytes_in_use(), before + price_of_deaths);
+}
+
+}  // namespace
+}  // namespace plait::faults
