@@ -10,9 +10,9 @@
 
 namespace mp = plait::multiprocessing;
 
-void producer(mp::Connection<std::string> pipe) { pipe.send("bobby"); }
+void producer(const mp::Connection<std::string>& pipe) { pipe.send("bobby"); }
 
-void consumer(mp::Connection<std::string> pipe) { std::puts(pipe.recv().c_str()); }
+void consumer(const mp::Connection<std::string>& pipe) { std::puts(pipe.recv().c_str()); }
 
 int main(int argc, char** argv) {
   plait::init(argc, argv);

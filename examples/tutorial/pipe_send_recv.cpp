@@ -10,7 +10,7 @@
 
 namespace mp = plait::multiprocessing;
 
-void f(mp::Connection<std::string> conn) {
+void f(const mp::Connection<std::string>& conn) {
   std::printf("(%d) 进程开始发送数据...\n", plait::os::getpid());
   conn.send("Python");
 }

@@ -9,8 +9,8 @@
 // A ticket: {0, index, count, 0} for descriptors that come with the message, else address, number and secret.
 namespace plait::detail {
 
-thread_local constinit PackingScope* PackingScope::current_ = nullptr;
-thread_local constinit UnpackingScope* UnpackingScope::current_ = nullptr;
+thread_local constinit PackingScope* PackingScope::current = nullptr;
+thread_local constinit UnpackingScope* UnpackingScope::current = nullptr;
 
 void Deposits::add(std::uint64_t number) {
   if (numbers_ == nullptr) numbers_ = std::make_unique<std::vector<std::uint64_t>>();
@@ -33,7 +33,7 @@ void UnpackingScope::close_arrived() noexcept {
 DescriptorTicket pack_descriptors(std::span<const int> descriptors) {
   std::vector<os::FileDescriptor> duplicates;
   for (const int descriptor : descriptors) duplicates.push_back(os::duplicate(descriptor));
-  PackingScope* const scope = PackingScope::current_;
+  PackingScope* const scope = PackingScope::current;
   if (scope != nullptr && scope->room_ >= scope->attached_.size() + descriptors.size()) {
     const std::size_t index = scope->attached_.size();
     scope->attached_.reserve(index + descriptors.size());
@@ -57,7 +57,7 @@ void unpack_descriptors(const DescriptorTicket& ticket, std::span<int> descripto
     std::ranges::transform(fetched, descriptors.begin(), [](os::FileDescriptor& fd) { return fd.release(); });
     return;
   }
-  UnpackingScope* const scope = UnpackingScope::current_;
+  UnpackingScope* const scope = UnpackingScope::current;
   const std::size_t arrived = scope != nullptr ? scope->arrived_.size() : 0;
   if (words[2] != descriptors.size() || words[1] > arrived || words[2] > arrived - words[1]) {
     wire::throw_decode_error("plait: a descriptor did not come with its message");

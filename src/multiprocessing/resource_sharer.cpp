@@ -111,6 +111,7 @@ void answer(int client) {
   }
   const Answer said = deposit.descriptors.empty() ? Answer::not_here : Answer::here;
   std::vector<int> descriptors;
+  descriptors.reserve(deposit.descriptors.size());
   for (const os::FileDescriptor& descriptor : deposit.descriptors) descriptors.push_back(descriptor.get());
   os::send_packet(client, std::as_bytes(std::span(&said, 1)), {}, descriptors, os::Waiting::forbidden);
 }

@@ -21,10 +21,8 @@ void RobustMutex::make() {
 }
 
 bool RobustMutex::lock_until(std::optional<std::chrono::steady_clock::time_point> deadline) {
-  int error = 0;
-  if (!deadline) {
-    error = pthread_mutex_lock(&mutex_);
-  } else if ((error = pthread_mutex_trylock(&mutex_)) == EBUSY) {
+  int error = deadline ? pthread_mutex_trylock(&mutex_) : pthread_mutex_lock(&mutex_);
+  if (deadline && error == EBUSY) {
     const auto since_boot = std::max(deadline->time_since_epoch(), std::chrono::steady_clock::duration::zero());
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(since_boot);
     const timespec until{static_cast<time_t>(seconds.count()), static_cast<long>((since_boot - seconds).count())};

@@ -37,7 +37,7 @@ constexpr int items_of_child = 12;
 constexpr int last_item = 1000;
 
 Item make_item(int number) {
-  constexpr std::size_t sizes[] = {10, 60'000, 10, 300'000};
+  constexpr std::size_t sizes[] = {10, 60'000, 5'000, 300'000};
   const char letter = static_cast<char>('a' + number % 26);
   Item item{number, std::string(sizes[number % 4], letter), {}};
   if (number % 4 == 2) item.descriptor = DupFd(STDERR_FILENO);

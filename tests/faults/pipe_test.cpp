@@ -106,7 +106,7 @@ struct Fragile {
   std::string text;
 };
 
-TEST(PipeFault, M3SerializersThatFailCostTheirMessage) {
+TEST(PipeFaultM3, SerializersThatFailCostTheirMessage) {
   auto [receiver, sender] = Pipe<Fragile>({.duplex = false});
   EXPECT_THROW(sender.send({Failure::throws_when_written, "a"}), std::runtime_error);
   sender.send({Failure::throws_when_read, std::string(200'000, 'b')});
@@ -115,7 +115,7 @@ TEST(PipeFault, M3SerializersThatFailCostTheirMessage) {
   EXPECT_EQ(receiver.recv().text, "c");
 }
 
-TEST(PipeFault, M3SerializersThatKillCostTheirMessage) {
+TEST(PipeFaultM3, SerializersThatKillCostTheirMessage) {
   for (const std::size_t size : {10U, 200'000U}) {
     auto [receiver, sender] = Pipe<Fragile>({.duplex = false});
     const pid_t child = ::fork();
@@ -146,7 +146,7 @@ TEST(PipeFault, M3SerializersThatKillCostTheirMessage) {
 // ---- Q3 ------------------------------------------------------------------------------------------------------------
 
 // A writer that is stopped at any moment, within a message too, holds up nobody who has a deadline.
-TEST(PipeFault, Q3PollEndsAtItsDeadlineWhileAWriterIsStopped) {
+TEST(PipeFaultQ3, PollEndsAtItsDeadlineWhileAWriterIsStopped) {
   auto [here, there] = Pipe<std::string>();
   const pid_t child = ::fork();
   if (child == 0) {
@@ -203,7 +203,7 @@ void expect_too_many(Act act) {
   }
 }
 
-TEST(PipeFault, R1TooFewDescriptorsAreATypedErrorAndLoseNothing) {
+TEST(PipeFaultR1, TooFewDescriptorsAreATypedErrorAndLoseNothing) {
   for (rlim_t left = 0; left < 5; ++left) {
     const DescriptorLimit limit(left);
     expect_too_many([] { static_cast<void>(Pipe<int>()); });

@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How a pipe wakes who sleeps (src/multiprocessing/connection/channel.hpp): a ring of messages, a socket with packets that
-// only ring, and parcels (descriptors and files) that go through the socket before their message is published.
+// How a pipe wakes who sleeps (src/multiprocessing/connection/channel.hpp): a ring of messages, a socket with packets
+// that only ring, and parcels (descriptors and files) that go through the socket before their message is published.
 //
-// Senders 1 and 2 send ITEMS messages each, of which those of sender 2 have a parcel; receivers 3 and 4 take for ever. One of
-// them, VICTIM, may be killed at any step; its locks are then free. All ends stay open elsewhere, so no end of file helps.
-// With EXPOSED somebody waits for the socket too (fileno).
+// Senders 1 and 2 send ITEMS messages each, of which those of sender 2 have a parcel; receivers 3 and 4 take for ever.
+// One of them, VICTIM, may be killed at any step; its locks are then free. All ends stay open elsewhere, so no end of
+// file helps. With EXPOSED somebody waits for the socket too (fileno).
 //
-// The socket is a number of packets that ring at its front (`front`), the parcel behind them if there is one, and those that ring
-// behind that (`behind`): with two messages in the ring at most, one of them with a parcel at a time, that is all there can be.
+// The socket is a number of packets that ring at its front (`front`), the parcel behind them if there is one, and those
+// that ring behind that (`behind`): with two messages in the ring at most, one of them with a parcel at a time, that is
+// all there can be.
 //
-// When nothing moves any more: no living receiver sleeps beside a message; the ring is empty unless all that could take are
-// dead; no message but one was lost, and that only with the receiver that died. With EXPOSED the socket can be read then
-// just if there is a message, unless a receiver died.
+// When nothing moves any more: no living receiver sleeps beside a message; the ring is empty unless all that could take
+// are dead; no message but one was lost, and that only with the receiver that died. With EXPOSED the socket can be read
+// then just if there is a message, unless a receiver died.
 //
-// Mutants: PUBLISH_FIRST (rings after it has published), DRAIN_FIRST (notes that it sleeps after it has taken the packets away),
-// LOOK_UNLOCKED (goes to sleep without the senders' lock), PARCEL_LAST (rings before the parcel).
+// Mutants: PUBLISH_FIRST (rings after it has published), DRAIN_FIRST (notes that it sleeps after it has taken the
+// packets away), LOOK_UNLOCKED (goes to sleep without the senders' lock), PARCEL_LAST (rings before the parcel).
 
 #ifndef ITEMS
 #define ITEMS 2

@@ -52,11 +52,12 @@ class PLAIT_EXPORT MessageSpace {
   MessageSpace(const MessageSpace&) = delete;
   MessageSpace& operator=(const MessageSpace&) = delete;
   ~MessageSpace() {
-    if (place_ != Place::here) free();
+    if (place_ != Place::here) reset();
   }
 
-  // Once. Throw OutOfSharedMemory, std::bad_alloc, std::system_error.
+  // What was made before is gone. Throw OutOfSharedMemory, std::bad_alloc, std::system_error.
   std::span<std::byte> make(std::size_t size) {
+    if (place_ != Place::here) reset();
     if (size > here_capacity) return make_elsewhere(size);
     return {here_, size_ = size};
   }
@@ -73,7 +74,7 @@ class PLAIT_EXPORT MessageSpace {
   enum class Place : std::uint8_t { here, memory, mapping };
   static constexpr std::size_t here_capacity = 256;
   std::span<std::byte> make_elsewhere(std::size_t size);
-  void free() noexcept;
+  void reset() noexcept;
 
   std::size_t size_ = 0;
   std::byte* elsewhere_ = nullptr;

@@ -74,11 +74,11 @@ class PLAIT_EXPORT Deposits {
 class PLAIT_EXPORT PackingScope {
  public:
   // attached: for a message that descriptors can go with, as many as `room`; what is more is deposited.
-  explicit PackingScope(std::size_t room = 0) noexcept : outer_(std::exchange(current_, this)), room_(room) {}
+  explicit PackingScope(std::size_t room = 0) noexcept : outer_(std::exchange(current, this)), room_(room) {}
   PackingScope(const PackingScope&) = delete;
   PackingScope& operator=(const PackingScope&) = delete;
   ~PackingScope() {
-    current_ = outer_;
+    current = outer_;
     if (!attached_.empty()) close_attached();
   }
 
@@ -91,7 +91,7 @@ class PLAIT_EXPORT PackingScope {
   friend DescriptorTicket pack_descriptors(std::span<const int>);
   void close_attached() noexcept;
 
-  static thread_local constinit PackingScope* current_;
+  static thread_local constinit PackingScope* current;
   PackingScope* outer_;
   std::size_t room_;
   std::vector<int> attached_;
@@ -103,11 +103,11 @@ class PLAIT_EXPORT UnpackingScope {
  public:
   // Owns the descriptors from here on; closes those that nobody unpacked.
   explicit UnpackingScope(std::vector<int> arrived) noexcept
-      : outer_(std::exchange(current_, this)), arrived_(std::move(arrived)) {}
+      : outer_(std::exchange(current, this)), arrived_(std::move(arrived)) {}
   UnpackingScope(const UnpackingScope&) = delete;
   UnpackingScope& operator=(const UnpackingScope&) = delete;
   ~UnpackingScope() {
-    current_ = outer_;
+    current = outer_;
     if (!arrived_.empty()) close_arrived();
   }
 
@@ -115,7 +115,7 @@ class PLAIT_EXPORT UnpackingScope {
   friend void unpack_descriptors(const DescriptorTicket&, std::span<int>);
   void close_arrived() noexcept;
 
-  static thread_local constinit UnpackingScope* current_;
+  static thread_local constinit UnpackingScope* current;
   UnpackingScope* outer_;
   std::vector<int> arrived_;
 };

@@ -78,7 +78,9 @@ std::size_t ConnectionBase::recv_bytes_into(WritableBytesView buffer, std::ptrdi
   return space.bytes().size();
 }
 
-bool ConnectionBase::poll(Until until) const { return Use(core_.get(), Use::For::receiving, "poll")->poll(until); }
+bool ConnectionBase::poll(const Until& until) const {
+  return Use(core_.get(), Use::For::receiving, "poll")->poll(until);
+}
 
 int ConnectionBase::fileno() const { return Use(core_.get(), Use::For::anything, "fileno")->fileno(); }
 

@@ -2,6 +2,7 @@
 #include <cerrno>
 #include <new>
 #include <string>
+#include <utility>
 
 #include "os/error.hpp"
 #include "os/file_bytes.hpp"
@@ -22,6 +23,7 @@ std::span<std::byte> MessageSpace::make_elsewhere(std::size_t size) {
 }
 
 std::span<std::byte> MessageSpace::make_file(std::size_t size) {
+  if (place_ != Place::here) reset();
   os::FileDescriptor file;
   try {
     file = os::make_message_file(size, true);
@@ -49,16 +51,22 @@ void MessageSpace::take_file(int file, std::size_t size) {
   }
   void* const mapped = os::map_message_file(file, size, true);
   if (mapped == nullptr) throw std::bad_alloc();
+  if (place_ != Place::here) reset();
   elsewhere_ = static_cast<std::byte*>(mapped);
   place_ = Place::mapping;
   file_ = owned.release();
   size_ = size;
 }
 
-void MessageSpace::free() noexcept {
-  if (place_ == Place::memory) return ::operator delete(elsewhere_, alignment);
-  os::unmap(elsewhere_, size_);
-  os::FileDescriptor(file_).reset();
+void MessageSpace::reset() noexcept {
+  if (place_ == Place::memory) {
+    ::operator delete(elsewhere_, alignment);
+  } else {
+    os::unmap(elsewhere_, size_);
+    os::FileDescriptor(std::exchange(file_, -1)).reset();
+  }
+  place_ = Place::here;
+  size_ = 0;
 }
 
 }  // namespace plait::detail

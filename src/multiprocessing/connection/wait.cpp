@@ -9,7 +9,7 @@
 
 namespace plait::multiprocessing {
 
-std::vector<Waitable> connection::wait(const std::vector<Waitable>& objects, Until until) {
+std::vector<Waitable> connection::wait(const std::vector<Waitable>& objects, const Until& until) {
   const detail::StopEvent stop(until.stop());
   std::vector<os::Watched> watched;
   watched.reserve(objects.size() + 1);

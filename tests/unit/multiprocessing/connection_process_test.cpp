@@ -206,6 +206,24 @@ TEST_P(ConnectionBetweenProcesses, IsAResultOfATask) {
   EXPECT_EQ(back.recv(), 5);
 }
 
+std::string receive_too_much(Connection<std::string> end) {
+  std::string room(2, '.');
+  static_cast<void>(end.recv_bytes_into(room));
+  return room;
+}
+
+TEST_P(ConnectionBetweenProcesses, BufferTooShortKeepsItsMessageOnItsWay) {
+  futures::ProcessPoolExecutor pool({.max_workers = 1, .mp_context = context()});
+  auto [here, there] = Pipe<std::string>();
+  here.send_bytes("four");
+  try {
+    static_cast<void>(pool.submit(receive_too_much, there).result(long_enough));
+    FAIL();
+  } catch (const BufferTooShort& error) {
+    EXPECT_EQ(error.message(), "four");
+  }
+}
+
 // ---- forked by the program itself
 // --------------------------------------------------------------------------------------
 

@@ -37,7 +37,8 @@ class WritableBytesView {
   template <std::ranges::contiguous_range R>
     requires(std::ranges::sized_range<R> && std::is_trivially_copyable_v<std::ranges::range_value_t<R>> &&
              !std::is_const_v<std::remove_reference_t<std::ranges::range_reference_t<R>>>)
-  WritableBytesView(R&& elements) noexcept  // NOLINT(google-explicit-constructor)
+  // NOLINTNEXTLINE(google-explicit-constructor,bugprone-forwarding-reference-overload): it is no range itself
+  WritableBytesView(R&& elements) noexcept
       : bytes_(std::as_writable_bytes(std::span(std::ranges::data(elements), std::ranges::size(elements)))) {}
 
   [[nodiscard]] std::span<std::byte> bytes() const noexcept { return bytes_; }

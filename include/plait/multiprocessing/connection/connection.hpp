@@ -56,6 +56,9 @@ namespace plait::multiprocessing {
 // Throw throughout std::system_error: EBADF: the end was closed, or cannot be used in that direction; EPIPE: sending,
 // nobody is at the other end. A default-constructed handle is a closed end.
 //
+// An end of a Pipe() costs each process that has it three descriptors, two if it goes one way. A large message (64 KiB
+// and more) is in memory three times at most: what is sent, its bytes on the way, and what was received.
+//
 // Differs from Python: OSError and BrokenPipeError are std::system_error; several senders don't mix up their messages;
 // a large message does not wait for the other side to receive it.
 class PLAIT_EXPORT ConnectionBase {
@@ -77,7 +80,7 @@ class PLAIT_EXPORT ConnectionBase {
 
   // Whether there is something to receive, a message or the end of file; waits for it, if it is told so. A timeout of
   // zero or less just looks, and so does poll() alone.
-  [[nodiscard]] bool poll(Until until = std::chrono::seconds(0)) const;
+  [[nodiscard]] bool poll(const Until& until = std::chrono::seconds(0)) const;
 
   // A descriptor that can be read exactly as long as poll() would be true: for poll, epoll and wait(). It stays the
   // connection's own, and is for nothing but waiting. Of an end that only sends: one that can be read never.
@@ -163,8 +166,8 @@ class Connection : public ConnectionBase {
   void send(const T& value) const { send_value(value); }
 
   // Waits for a message and returns what was sent. Throws EOFError; TypeError: it was not a T (the message is lost);
-  // DecodeError and what a serializer throws; std::system_error with EMFILE: this process may not have more
-  // descriptors, of which some came along.
+  // DecodeError and what a serializer throws; std::system_error with EMFILE: descriptors came along, or a large
+  // message, and this process may not have so many more (the message is still there).
   [[nodiscard]] T recv() const { return recv_value<T>(); }
 };
 

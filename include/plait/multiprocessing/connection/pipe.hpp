@@ -32,7 +32,7 @@ PLAIT_EXPORT Ends make(PipeOptions options);
 //
 // Differs from Python: the first parameter, duplex, is in the options.
 template <class T = void>
-[[nodiscard]] PipeEnds<T> Pipe(PipeOptions options = {}) {
+[[nodiscard]] PipeEnds<T> Pipe(PipeOptions options = {}) {  // NOLINT(readability-identifier-naming): Python's
   auto ends = detail_of_pipe::make(options);
   return {Connection<T>(std::move(ends.first)), Connection<T>(std::move(ends.second))};
 }

@@ -14,7 +14,6 @@
 #include <memory>
 #include <ranges>
 #include <type_traits>
-#include <utility>
 #include <vector>
 
 #include "plait/detail/export.hpp"
@@ -62,18 +61,18 @@ using multiprocessing::Waitable;
 // then none. A timeout of zero or less just looks; of nothing at all waits for the time alone. Blocks; signals don't
 // end it. Throws std::system_error: EBADF (one of them is closed), EINVAL (more than this process may have
 // descriptors).
-[[nodiscard]] PLAIT_EXPORT std::vector<Waitable> wait(const std::vector<Waitable>& objects, Until until = {});
-[[nodiscard]] inline std::vector<Waitable> wait(std::initializer_list<Waitable> objects, Until until = {}) {
-  return wait(std::vector<Waitable>(objects), std::move(until));
+[[nodiscard]] PLAIT_EXPORT std::vector<Waitable> wait(const std::vector<Waitable>& objects, const Until& until = {});
+[[nodiscard]] inline std::vector<Waitable> wait(std::initializer_list<Waitable> objects, const Until& until = {}) {
+  return wait(std::vector<Waitable>(objects), until);
 }
 
 // Objects of one copyable type: those of them which are ready.
 template <std::ranges::forward_range R>
   requires(std::convertible_to<std::ranges::range_reference_t<R>, Waitable> &&
            !std::same_as<std::ranges::range_value_t<R>, Waitable> && std::copyable<std::ranges::range_value_t<R>>)
-[[nodiscard]] std::vector<std::ranges::range_value_t<R>> wait(R&& objects, Until until = {}) {
+[[nodiscard]] std::vector<std::ranges::range_value_t<R>> wait(R&& objects, const Until& until = {}) {
   const std::vector<Waitable> all(std::ranges::begin(objects), std::ranges::end(objects));
-  const std::vector<Waitable> ready = wait(all, std::move(until));
+  const std::vector<Waitable> ready = wait(all, until);
   std::vector<std::ranges::range_value_t<R>> result;
   auto next = ready.begin();
   for (auto object = std::ranges::begin(objects); next != ready.end(); ++object) {
