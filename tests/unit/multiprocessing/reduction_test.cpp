@@ -228,6 +228,26 @@ TEST_P(DescriptorsBetweenProcesses, AreArgumentsAndResultsOfTasksOfARunningPool)
   EXPECT_EQ(read_text(tube.reader), "task, result");
 }
 
+void write_what_comes(Queue<DupFd> queue, std::string text) { write_text(queue.get(), text); }
+
+TEST_P(DescriptorsBetweenProcesses, AreItemsOfAQueue) {
+  Queue<DupFd> queue;
+  Process child = started(write_what_comes, queue, "from the queue");
+  Tube tube;
+  queue.put(tube.writer);
+  tube.writer = {};
+  EXPECT_EQ(read_text(tube.reader), "from the queue");
+  child.join(long_enough);
+  EXPECT_EQ(child.exitcode(), 0);
+}
+
+TEST_P(DescriptorsBetweenProcesses, OfASenderThatHasEndedAreATypedError) {
+  Queue<DupFd> queue;
+  Process child = started([](Queue<DupFd> to) { to.put(DupFd(0)); }, queue);
+  child.join(long_enough);
+  expect_system_error(ECONNREFUSED, "has ended", [&] { static_cast<void>(queue.get()); });
+}
+
 TEST_P(DescriptorsBetweenProcesses, OfATaskThatNeverRanAreTakenBack) {
   Tube tube;
   {
