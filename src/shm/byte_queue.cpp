@@ -67,13 +67,14 @@ ByteQueue::Outcome ByteQueue::write(OwnerId self, Record::Kind kind, std::span<c
 ByteQueue::Outcome ByteQueue::try_write(OwnerId self, Record::Kind kind, std::span<const std::byte> content,
                                         void* block, const Until& until) {
   if (is_shut_down()) return Outcome::shut_down;
-  if (!has_room() || lock_end(tail_.lock, self, until) == OwnerLock::Taken::no) return Outcome::not_in_time;
+  if (lock_end(tail_.lock, self, until) == OwnerLock::Taken::no) return Outcome::not_in_time;
   PLAIT_KILL_POINT("queue.put.locked");
   const std::uint64_t count = tail_.count.load(std::memory_order_relaxed);
   Outcome outcome = Outcome::done;
   if (is_shut_down()) {
     outcome = Outcome::shut_down;
-  } else if (!has_room()) {
+  } else if (maxsize_ != 0 && count - tail_.other_seen >= maxsize_ &&
+             count - (tail_.other_seen = head_.count.load(std::memory_order_seq_cst)) >= maxsize_) {
     outcome = Outcome::not_in_time;
   } else {
     try {
@@ -142,16 +143,14 @@ ByteQueue::Outcome ByteQueue::try_read(OwnerId self, std::span<std::byte> buffer
                                        const Until& until) {
   const State state = state_.load(std::memory_order_seq_cst);
   if (state == State::emptied) return Outcome::shut_down;
-  if (!has_items() && (state == State::open || !await_last_put(self))) {
-    return state == State::open ? Outcome::not_in_time : Outcome::shut_down;
-  }
+  if (state == State::shut_down && !has_items() && !await_last_put(self)) return Outcome::shut_down;
   if (lock_end(head_.lock, self, until) == OwnerLock::Taken::no) return Outcome::not_in_time;
   PLAIT_KILL_POINT("queue.get.locked");
   const std::uint64_t count = head_.count.load(std::memory_order_relaxed);
   // acquire: pairs with the store in try_write()
-  if (tail_.count.load(std::memory_order_acquire) == count) {
+  if (head_.other_seen == count && (head_.other_seen = tail_.count.load(std::memory_order_acquire)) == count) {
     head_.lock.release();
-    return Outcome::not_in_time;  // somebody else has got it
+    return Outcome::not_in_time;
   }
   const Offset before = head_.now(count).segment;
   try {
@@ -182,7 +181,7 @@ void ByteQueue::read(OwnerId self, std::uint64_t count, std::span<std::byte> buf
   auto* segment = static_cast<Segment*>(heap.at(from.segment));
   Record record{Record::Kind::end_of_segment, 0};
   const auto look = [&] {
-    if (!heap.contains_block(from.segment, segment_size) || from.at > segment_size - sizeof(Segment)) fail();
+    if (from.segment > heap.size() - segment_size || from.at > segment_size - sizeof(Segment)) fail();
     if (segment_size - sizeof(Segment) - from.at < sizeof record) return;
     std::memcpy(&record, segment->bytes() + from.at, sizeof record);
   };

@@ -110,6 +110,8 @@ class ByteQueue {
   struct alignas(64) End {
     OwnerLock lock;
     std::atomic<std::uint64_t> count{0};
+    std::uint64_t other_seen =
+        0;  // the other end's count when it was last looked at, which is seldom: its line is busy
     Cursor cursors[2];
     Cursor& now(std::uint64_t at_count) noexcept { return cursors[at_count % 2]; }
     Cursor& next(std::uint64_t at_count) noexcept { return cursors[(at_count + 1) % 2]; }

@@ -22,33 +22,21 @@ using Word = std::atomic<std::uint32_t>;
 // nothing, and none is lost when it comes together with the end of the time.
 class Sleep {
  public:
-  explicit Sleep(const Until& until) : is_over_(until.is_over()) {
-    if (!until.deadline().is_never()) deadline_ = until.deadline().time();
-    if (until.stop().stop_possible()) callback_.emplace(until.stop(), OnStop{*this});
-  }
+  explicit Sleep(const Until& until);
   Sleep(const Sleep&) = delete;
   Sleep& operator=(const Sleep&) = delete;
+  ~Sleep();
 
   // The time has come, or the stop.
   [[nodiscard]] bool is_over() const noexcept { return is_over_; }
 
   // Sleeps while `word` is `expected`, until woken; for no reason at times.
-  void on(const Word& word, std::uint32_t expected) noexcept {
-    if (!callback_) {
-      is_over_ = !os::futex_wait(word, expected, deadline_, os::Scope::shared);
-    } else {
-      const bool in_time = os::futex_wait_or_stop(word, expected, deadline_, stopped_);
-      is_over_ = !in_time || stopped_.load(std::memory_order_relaxed) != 0;
-    }
-  }
+  void on(const Word& word, std::uint32_t expected) noexcept;
 
  private:
   struct OnStop {
     Sleep& sleep;
-    void operator()() const noexcept {
-      sleep.stopped_.store(1, std::memory_order_relaxed);  // says nothing but to look
-      os::futex_wake(sleep.stopped_, INT_MAX, os::Scope::private_);
-    }
+    void operator()() const noexcept;
   };
 
   bool is_over_;
