@@ -112,8 +112,10 @@ void ProcessPoolCore::post(Ref<RemoteTask> task) {
   {
     const std::scoped_lock lock(mutex_);
     check_takes_tasks();
+    // What can be done before is not left for after the collector has begun: a fork should copy no thread at work.
+    std::unique_ptr<Worker> first = workers_.empty() ? make_worker() : nullptr;
     if (!collector_started_) start_collector();
-    if (workers_.empty()) start_worker();  // throws: the task was not taken
+    if (first != nullptr) start_worker(std::move(first));  // throws: the task was not taken
     task->number = ++task_number_;
     pending_.push_back(std::move(task));
     if (++posts_since_visit_ >= posts_between_visits) {
@@ -179,7 +181,7 @@ Worker* ProcessPoolCore::try_start_worker() {
   const auto now = std::chrono::steady_clock::now();
   if (now < next_start_) return nullptr;
   try {
-    Worker& started = start_worker();
+    Worker& started = start_worker(make_worker());
     start_refused_ = false;
     return &started;
   } catch (...) {
@@ -190,9 +192,13 @@ Worker* ProcessPoolCore::try_start_worker() {
   }
 }
 
-Worker& ProcessPoolCore::start_worker() {
+std::unique_ptr<Worker> ProcessPoolCore::make_worker() {
   auto worker = std::make_unique<Worker>(*block_, Heap::get().new_owner());
   if (config_.birth) worker->birth = message_of(config_.birth(worker->owner()));
+  return worker;
+}
+
+Worker& ProcessPoolCore::start_worker(std::unique_ptr<Worker> worker) {
   workers_.reserve(workers_.size() + 1);
   {
     const std::scoped_lock lock(exits_mutex_);

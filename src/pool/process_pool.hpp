@@ -77,7 +77,8 @@ class ProcessPoolCore final : public detail::ProcessPool {
   [[nodiscard]] Worker* worker_with_room();
   [[nodiscard]] static bool worth_sharing(const Worker& worker) noexcept;
   [[nodiscard]] Worker* try_start_worker();
-  Worker& start_worker();
+  [[nodiscard]] std::unique_ptr<Worker> make_worker();
+  Worker& start_worker(std::unique_ptr<Worker> worker);
   void introduce(Worker& worker);
   void give(Worker& worker, detail::Ref<detail::RemoteTask> task);
   void send_quit(Worker& worker);
