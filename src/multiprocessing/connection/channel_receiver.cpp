@@ -29,7 +29,7 @@ ChannelReceiver::~ChannelReceiver() {
 
 void ChannelReceiver::receive(MessageIn& message, std::size_t most) {
   for (;;) {
-    if (!shared_.is_empty()) {
+    if (!shared_.seems_empty()) {
       if (try_take(message, most) == Taken::message) return;
       continue;
     }
@@ -37,7 +37,9 @@ void ChannelReceiver::receive(MessageIn& message, std::size_t most) {
     if (!*settle(std::nullopt)) continue;
     const auto begin = os::SpinBudget::Clock::now();
     // Nobody who could publish is there any more, so a look after this one is the last.
-    if (wait_readable(socket_.get(), {}).hung_up && shared_.is_empty()) throw EOFError("recv: the other end is closed");
+    if (wait_readable(socket_.get(), {}).hung_up && *settle(std::nullopt)) {
+      throw EOFError("recv: the other end is closed");
+    }
     os::SpinBudget budget = budget_.get();
     budget.woke_after(budget.current() + (os::SpinBudget::Clock::now() - begin));
     budget_.set(budget);
@@ -45,7 +47,7 @@ void ChannelReceiver::receive(MessageIn& message, std::size_t most) {
 }
 
 bool ChannelReceiver::poll(const Until& until) {
-  if (!shared_.is_empty()) return true;
+  if (!shared_.seems_empty()) return true;
   if (until.is_over()) return look();
   if (spin()) return true;
   for (;;) {
@@ -54,7 +56,7 @@ bool ChannelReceiver::poll(const Until& until) {
     if (!empty || until.is_over()) return look();
     const os::Watched socket = wait_readable(socket_.get(), until);
     if (socket.hung_up) return true;
-    if (!socket.ready) return !shared_.is_empty();
+    if (!socket.ready) return !shared_.seems_empty();
   }
 }
 
@@ -63,7 +65,7 @@ bool ChannelReceiver::look() {
   if (socket.hung_up) return true;
   // It can be read: for a message that has been taken since, or one that is about to be published.
   if (socket.ready) settle(Deadline::Clock::time_point());
-  return !shared_.is_empty();
+  return !shared_.seems_empty();
 }
 
 int ChannelReceiver::expose() {
@@ -78,11 +80,11 @@ int ChannelReceiver::expose() {
 bool ChannelReceiver::spin() {
   constexpr int looks_for_a_moment = 16;
   for (int look = 0; look < looks_for_a_moment; ++look) {
-    if (!shared_.is_empty()) return true;
+    if (!shared_.seems_empty()) return true;
     os::cpu_relax();
   }
   os::SpinBudget budget = budget_.get();
-  const bool found = os::spin_in_seat(budget, [&] { return !shared_.is_empty(); });
+  const bool found = os::spin_in_seat(budget, [&] { return !shared_.seems_empty(); });
   budget_.set(budget);
   return found;
 }
