@@ -10,7 +10,7 @@
 
 namespace mp = plait::multiprocessing;
 
-void sub_task(const std::string& content, mp::Queue<int> queue) {
+void sub_task(const std::string& content, const mp::Queue<int>& queue) {
   int counter = queue.get();
   while (counter < 50) {
     std::cout << content << std::flush;

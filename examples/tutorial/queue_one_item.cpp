@@ -10,7 +10,7 @@
 
 namespace mp = plait::multiprocessing;
 
-void f(mp::Queue<std::string> q) {
+void f(const mp::Queue<std::string>& q) {
   std::cout << "(" << plait::os::getpid() << ") 进程开始放入数据..." << std::endl;
   q.put("Python");
 }

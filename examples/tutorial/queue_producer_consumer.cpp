@@ -10,9 +10,9 @@
 
 namespace mp = plait::multiprocessing;
 
-void producer(mp::Queue<std::string> queue) { queue.put("a"); }
+void producer(const mp::Queue<std::string>& queue) { queue.put("a"); }
 
-void consumer(mp::Queue<std::string> queue) { std::cout << queue.get() << std::endl; }
+void consumer(const mp::Queue<std::string>& queue) { std::cout << queue.get() << std::endl; }
 
 int main(int argc, char** argv) {
   plait::init(argc, argv);

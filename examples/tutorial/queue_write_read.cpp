@@ -12,7 +12,7 @@
 
 namespace mp = plait::multiprocessing;
 
-void write_to(mp::Queue<char> q) {
+void write_to(const mp::Queue<char>& q) {
   std::mt19937 random(std::random_device{}());
   for (const char value : {'A', 'B', 'C'}) {
     std::cout << "Put " << value << " to queue..." << std::endl;
@@ -21,7 +21,7 @@ void write_to(mp::Queue<char> q) {
   }
 }
 
-void read_from(mp::Queue<char> q) {
+void read_from(const mp::Queue<char>& q) {
   for (;;) {
     const char value = q.get();
     std::cout << "Get " << value << " from queue." << std::endl;

@@ -199,8 +199,8 @@ class PLAIT_EXPORT BufferTooShort : public ProcessError {
   std::string message_;
 };
 
-// acquire: the process that held the lock has died, perhaps in the middle of what the lock guards. Thrown once; the lock
-// is not held. Acquire it again to go on; see multiprocessing::AcquireOptions for a way to be told that keeps it.
+// acquire: the process that held the lock has died, perhaps in the middle of what the lock guards. Thrown once; the
+// lock is not held. Acquire it again to go on; see multiprocessing::AcquireOptions for a way to be told that keeps it.
 class PLAIT_EXPORT AbandonedLockError : public ProcessError {
  public:
   using ProcessError::ProcessError;

@@ -8,6 +8,7 @@ namespace plait::detail {
 SharedHandle::SharedHandle(const SharedHandle& other) noexcept : hold_(other.hold_) { hold_->add_handle(); }
 
 SharedHandle& SharedHandle::operator=(const SharedHandle& other) noexcept {
+  if (this == &other) return *this;
   other.hold_->add_handle();
   hold_->drop_handle();
   hold_ = other.hold_;

@@ -73,8 +73,7 @@ ByteQueue::Outcome ByteQueue::try_write(OwnerId self, Record::Kind kind, std::sp
   Outcome outcome = Outcome::done;
   if (is_shut_down()) {
     outcome = Outcome::shut_down;
-  } else if (maxsize_ != 0 && count - tail_.other_seen >= maxsize_ &&
-             count - (tail_.other_seen = head_.count.load(std::memory_order_seq_cst)) >= maxsize_) {
+  } else if (maxsize_ != 0 && is_full(count)) {
     outcome = Outcome::not_in_time;
   } else {
     try {
@@ -97,6 +96,20 @@ ByteQueue::Outcome ByteQueue::try_write(OwnerId self, Record::Kind kind, std::sp
   tail_.lock.release();
   PLAIT_KILL_POINT("queue.put.unlocked");
   return outcome;
+}
+
+// By the owner of the tail.
+bool ByteQueue::is_full(std::uint64_t count) noexcept {
+  if (count - tail_.other_seen < maxsize_) return false;
+  tail_.other_seen = head_.count.load(std::memory_order_seq_cst);
+  return count - tail_.other_seen >= maxsize_;
+}
+
+// By the owner of the head.
+bool ByteQueue::is_empty(std::uint64_t count) noexcept {
+  // acquire: pairs with the store in try_write()
+  if (head_.other_seen == count) head_.other_seen = tail_.count.load(std::memory_order_acquire);
+  return head_.other_seen == count;
 }
 
 void ByteQueue::append(std::uint64_t count, Record::Kind kind, std::span<const std::byte> content) {
@@ -147,8 +160,7 @@ ByteQueue::Outcome ByteQueue::try_read(OwnerId self, std::span<std::byte> buffer
   if (lock_end(head_.lock, self, until) == OwnerLock::Taken::no) return Outcome::not_in_time;
   PLAIT_KILL_POINT("queue.get.locked");
   const std::uint64_t count = head_.count.load(std::memory_order_relaxed);
-  // acquire: pairs with the store in try_write()
-  if (head_.other_seen == count && (head_.other_seen = tail_.count.load(std::memory_order_acquire)) == count) {
+  if (is_empty(count)) {
     head_.lock.release();
     return Outcome::not_in_time;
   }

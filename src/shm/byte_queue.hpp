@@ -136,6 +136,8 @@ class ByteQueue {
   void append(std::uint64_t count, Record::Kind kind, std::span<const std::byte> content);
   Outcome try_read(OwnerId self, std::span<std::byte> buffer, Message& message, const Until& until);
   void read(OwnerId self, std::uint64_t count, std::span<std::byte> buffer, Message& message);
+  bool is_full(std::uint64_t count) noexcept;
+  bool is_empty(std::uint64_t count) noexcept;
   bool await_last_put(OwnerId self) noexcept;
   Hand& take_hand(OwnerId self, Offset block, std::uint64_t index);
   void retire(Offset segment) noexcept;

@@ -17,7 +17,7 @@ namespace plait::detail {
 // of it is not initialized.
 class PLAIT_EXPORT QueueParcel {
  public:
-  QueueParcel() noexcept {}
+  QueueParcel() noexcept = default;
   // Throws OutOfSharedMemory.
   explicit QueueParcel(std::size_t size);
   QueueParcel(const QueueParcel&) = delete;
