@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from cases import Case, Workload, at_most, faster
+from process_workloads import process_workloads
 from thread_workloads import thread_workloads
 
 HERE = Path(__file__).resolve().parent
@@ -401,5 +402,6 @@ def workloads(binaries):
                 )
             ],
         ),
+        *process_workloads(cpp, python),
         *thread_workloads(cpp, python),
     ]

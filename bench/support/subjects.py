@@ -306,7 +306,122 @@ def counter(_subject, count):
     return seconds / (2 * count) * 1e9
 
 
+def put_numbers(items, start, stop):
+    for i in range(start, stop):
+        items.put(i)
+
+
+def get_numbers(items, count, sums):
+    sums.put(sum(items.get() for _ in range(count)))
+
+
+def process_queue(_subject, pairs, count):
+    items, sums = multiprocessing.Queue(), multiprocessing.Queue()
+    share = count // pairs
+    processes = [
+        multiprocessing.Process(target=put_numbers, args=(items, i * share, (i + 1) * share)) for i in range(pairs)
+    ]
+    processes += [multiprocessing.Process(target=get_numbers, args=(items, share, sums)) for _ in range(pairs - 1)]
+    for process in processes:
+        process.start()
+    total = items.get()
+    start = time.perf_counter()
+    total += sum(items.get() for _ in range(share - 1))
+    total += sum(sums.get() for _ in range(pairs - 1))
+    seconds = time.perf_counter() - start
+    for process in processes:
+        process.join()
+    check(total == share * pairs * (share * pairs - 1) // 2, "sum of the items")
+    return share * pairs / seconds / 1e6
+
+
+def put_bytes(items, size, count):
+    item = bytes(size)
+    for _ in range(count):
+        items.put(item)
+
+
+def process_queue_bytes(_subject, size, count):
+    items = multiprocessing.Queue(16)
+    putter = multiprocessing.Process(target=put_bytes, args=(items, size, count))
+    putter.start()
+    items.get()
+    start = time.perf_counter()
+    for _ in range(count - 1):
+        check(len(items.get()) == size, "size of an item")
+    seconds = time.perf_counter() - start
+    putter.join()
+    return size * (count - 1) / seconds / 1e9
+
+
+def echo_over_queues(there, back, count):
+    for _ in range(count):
+        back.put(there.get())
+
+
+def queue_roundtrip(_subject, count):
+    there, back = multiprocessing.Queue(), multiprocessing.Queue()
+    child = multiprocessing.Process(target=echo_over_queues, args=(there, back, count + 1))
+    child.start()
+    there.put(0)
+    back.get()
+    start = time.perf_counter()
+    for i in range(count):
+        there.put(i)
+        check(back.get() == i, "an echo")
+    seconds = time.perf_counter() - start
+    child.join()
+    return seconds / count * 1e9
+
+
+def take_lock(lock, count):
+    for _ in range(count):
+        lock.acquire()
+        lock.release()
+
+
+def process_lock(_subject, processes, count):
+    lock = multiprocessing.Lock()
+    other = multiprocessing.Process(target=take_lock, args=(lock, count))
+    start = time.perf_counter()
+    if processes == 2:
+        other.start()
+    take_lock(lock, count)
+    if processes == 2:
+        other.join()
+    return (time.perf_counter() - start) / (count * processes) * 1e9
+
+
+def count_up(value, count):
+    for _ in range(count):
+        with value.get_lock():
+            value.value += 1
+
+
+def shared_value(_subject, count):
+    value = multiprocessing.Value("i", 0)
+    processes = [multiprocessing.Process(target=count_up, args=(value, count // 2)) for _ in range(2)]
+    start = time.perf_counter()
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    seconds = time.perf_counter() - start
+    check(value.value == count, "the value")
+    return count / seconds / 1e6
+
+
+def process_start(_subject, method, count):
+    return worker_start("python-" + method, count)
+
+
 WORKLOADS = {
+    "process-queue": process_queue,
+    "process-queue-bytes": process_queue_bytes,
+    "queue-roundtrip": queue_roundtrip,
+    "process-lock": process_lock,
+    "value": shared_value,
+    "process-start": process_start,
     "process-map": process_map,
     "process-map-chunked": process_map,
     "pool": pool,
