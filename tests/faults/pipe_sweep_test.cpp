@@ -130,7 +130,9 @@ bool sender_dies_after(int steps, bool exposed) {
     EXPECT_EQ(got[static_cast<std::size_t>(i)], i < of_child ? i : 100 + i - of_child);
   }
   EXPECT_FALSE(receiver.poll());
-  if (exposed) EXPECT_FALSE(can_be_read(fd));
+  if (exposed) {
+    EXPECT_FALSE(can_be_read(fd));
+  }
   return killed;
 }
 
@@ -168,7 +170,9 @@ bool receiver_dies_after(int steps, bool exposed) {
   EXPECT_EQ(killed ? lost : 0, lost);
   sends.join();
   EXPECT_FALSE(receiver.poll());
-  if (exposed) EXPECT_FALSE(can_be_read(fd));
+  if (exposed) {
+    EXPECT_FALSE(can_be_read(fd));
+  }
   return killed;
 }
 

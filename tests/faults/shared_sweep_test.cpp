@@ -53,7 +53,9 @@ int sweep(Prepare prepare, Child child, Check check) {
     process.start();
     process.join();
     const bool died = process.exitcode() == -SIGKILL;
-    if (!died) EXPECT_EQ(process.exitcode(), 0);
+    if (!died) {
+      EXPECT_EQ(process.exitcode(), 0);
+    }
     check(died);
     if (!died || testing::Test::HasFailure()) return deaths;
   }
