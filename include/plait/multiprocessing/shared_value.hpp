@@ -12,11 +12,10 @@
 #include <new>
 #include <ranges>
 #include <span>
-#include <string>
-#include <string_view>
 #include <type_traits>
 #include <utility>
 
+#include "plait/detail/array_interface.hpp"
 #include "plait/detail/shared_memory_handle.hpp"
 #include "plait/errors.hpp"
 
@@ -26,9 +25,6 @@ namespace plait::detail {
 template <class T>
 concept shared_by_bytes = std::is_trivially_copyable_v<T> && !std::is_pointer_v<T> && !std::is_reference_v<T> &&
                           std::is_object_v<T> && alignof(T) <= 64;
-
-[[noreturn]] PLAIT_EXPORT void throw_bad_index(std::ptrdiff_t index, std::size_t size);
-PLAIT_EXPORT std::size_t checked_array_size(std::ptrdiff_t size, std::size_t element_size);
 
 }  // namespace plait::detail
 
@@ -90,7 +86,7 @@ class RawValue : public detail::SharedMemoryHandle {
 // Differs from Python: T is a type, no typecode; a Value of integers does not wrap around what is too large, it does
 // not compile or converts as C++ does; atomic() needs no lock.
 template <class T>
-class Value : public RawValue<T> {
+class Value : public RawValue<T>, public detail::GuardedBy<detail::SharedLockHandle> {
  public:
   template <class... Args>
     requires std::constructible_from<T, Args...>
@@ -98,26 +94,16 @@ class Value : public RawValue<T> {
   template <class... Args>
     requires std::constructible_from<T, Args...>
   explicit Value(const SharedOptions& options, Args&&... args)
-      : Value(Guarded(), options.lock != nullptr ? *options.lock : RLock(), std::forward<Args>(args)...) {}
-  explicit Value(detail::ArrivedHandle arrived) : RawValue<T>(arrived, true), lock_(RawValue<T>::lock_of(*this)) {}
+      : Value(Made(), options.lock != nullptr ? *options.lock : RLock(), std::forward<Args>(args)...) {}
+  explicit Value(detail::ArrivedHandle arrived) : RawValue<T>(arrived, true), GuardedBy(RawValue<T>::lock_of(*this)) {}
 
-  // For std::scoped_lock and std::unique_lock.
-  [[nodiscard]] const detail::SharedLockHandle& get_lock() const noexcept { return lock_; }
   [[nodiscard]] T& get_obj() const { return this->value(); }
-  // The lock's.
-  bool acquire(const Until& until = {}) const { return lock_.acquire(until); }
-  void release() const { lock_.release(); }
-  void lock() const { lock_.lock(); }
-  [[nodiscard]] bool try_lock() const { return lock_.try_lock(); }
-  void unlock() const { lock_.release(); }
 
  private:
-  struct Guarded {};
+  struct Made {};
   template <class... Args>
-  Value(Guarded, const detail::SharedLockHandle& lock, Args&&... args)
-      : RawValue<T>(detail::LockOfMemory{&lock}, std::forward<Args>(args)...), lock_(lock) {}
-
-  detail::SharedLockHandle lock_;
+  Value(Made, const detail::SharedLockHandle& lock, Args&&... args)
+      : RawValue<T>(detail::LockOfMemory{&lock}, std::forward<Args>(args)...), GuardedBy(lock) {}
 };
 
 // ---- arrays
@@ -128,7 +114,7 @@ class Value : public RawValue<T> {
 //   mp::RawArray<double> samples(1 << 27);                  // 1 GiB
 //   pool.map(mean_of_part, parts, std::views::repeat(samples));
 template <class T>
-class RawArray : public detail::SharedMemoryHandle {
+class RawArray : public detail::SharedMemoryHandle, public detail::ArrayInterface<RawArray<T>, T> {
   static_assert(detail::shared_by_bytes<T>,
                 "plait: elements in shared memory must be trivially copyable and no pointers: what they refer to would "
                 "not be there");
@@ -147,49 +133,7 @@ class RawArray : public detail::SharedMemoryHandle {
 
   // Throw RuntimeError: the handle was inherited by fork().
   [[nodiscard]] std::size_t size() const { return size_in_bytes() / sizeof(T); }
-  [[nodiscard]] bool empty() const { return size() == 0; }
   [[nodiscard]] T* data() const { return reinterpret_cast<T*>(SharedMemoryHandle::data()); }
-  [[nodiscard]] T* begin() const { return data(); }
-  [[nodiscard]] T* end() const { return data() + size(); }
-  [[nodiscard]] std::span<T> span() const { return {data(), size()}; }
-  // Without a check.
-  [[nodiscard]] T& operator[](std::size_t index) const { return data()[index]; }
-  // A negative index counts from the end, as in Python. Throws IndexError: there is no such element.
-  [[nodiscard]] T& at(std::ptrdiff_t index) const {
-    const auto count = static_cast<std::ptrdiff_t>(size());
-    if (index < -count || index >= count) detail::throw_bad_index(index, size());
-    return data()[index < 0 ? index + count : index];
-  }
-  // The elements [from, to), with Python's rules for slices: negative ones count from the end, what is outside is cut.
-  [[nodiscard]] std::span<T> slice(std::ptrdiff_t from, std::ptrdiff_t to) const {
-    const auto count = static_cast<std::ptrdiff_t>(size());
-    const auto place = [count](std::ptrdiff_t i) {
-      return std::clamp(i < 0 ? i + count : i, std::ptrdiff_t{0}, count);
-    };
-    const std::ptrdiff_t first = place(from);
-    return span().subspan(static_cast<std::size_t>(first),
-                          static_cast<std::size_t>(std::max(place(to) - first, std::ptrdiff_t{0})));
-  }
-
-  // Of arrays of char, as Python's 'c': the text up to the first NUL, all bytes, and setting the text, with a NUL after
-  // it if there is room. Throws ValueError: it is longer than the array.
-  [[nodiscard]] std::string value() const
-    requires std::same_as<T, char>
-  {
-    return std::string(begin(), std::find(begin(), end(), '\0'));
-  }
-  [[nodiscard]] std::string raw() const
-    requires std::same_as<T, char>
-  {
-    return std::string(begin(), end());
-  }
-  void set_value(std::string_view text) const
-    requires std::same_as<T, char>
-  {
-    if (text.size() > size()) throw ValueError("the text is longer than the array");
-    std::ranges::copy(text, begin());
-    if (text.size() < size()) (*this)[text.size()] = '\0';
-  }
 
  protected:
   RawArray(detail::LockOfMemory lock, std::ptrdiff_t size)
@@ -211,7 +155,7 @@ class RawArray : public detail::SharedMemoryHandle {
 //
 // Differs from Python: T is a type, no typecode; [] does not check, at() does.
 template <class T>
-class Array : public RawArray<T> {
+class Array : public RawArray<T>, public detail::GuardedBy<detail::SharedLockHandle> {
  public:
   explicit Array(std::ptrdiff_t size) : Array(SharedOptions{}, size) {}
   explicit Array(std::initializer_list<T> elements) : Array(SharedOptions{}, elements) {}
@@ -221,25 +165,16 @@ class Array : public RawArray<T> {
   explicit Array(const R& elements) : Array(SharedOptions{}, elements) {}
   template <class Elements>
   Array(const SharedOptions& options, const Elements& elements)
-      : Array(Guarded(), options.lock != nullptr ? *options.lock : RLock(), elements) {}
-  explicit Array(detail::ArrivedHandle arrived) : RawArray<T>(arrived, true), lock_(RawArray<T>::lock_of(*this)) {}
+      : Array(Made(), options.lock != nullptr ? *options.lock : RLock(), elements) {}
+  explicit Array(detail::ArrivedHandle arrived) : RawArray<T>(arrived, true), GuardedBy(RawArray<T>::lock_of(*this)) {}
 
-  // As Value's.
-  [[nodiscard]] const detail::SharedLockHandle& get_lock() const noexcept { return lock_; }
   [[nodiscard]] std::span<T> get_obj() const { return this->span(); }
-  bool acquire(const Until& until = {}) const { return lock_.acquire(until); }
-  void release() const { lock_.release(); }
-  void lock() const { lock_.lock(); }
-  [[nodiscard]] bool try_lock() const { return lock_.try_lock(); }
-  void unlock() const { lock_.release(); }
 
  private:
-  struct Guarded {};
+  struct Made {};
   template <class Elements>
-  Array(Guarded, const detail::SharedLockHandle& lock, const Elements& elements)
-      : RawArray<T>(detail::LockOfMemory{&lock}, elements), lock_(lock) {}
-
-  detail::SharedLockHandle lock_;
+  Array(Made, const detail::SharedLockHandle& lock, const Elements& elements)
+      : RawArray<T>(detail::LockOfMemory{&lock}, elements), GuardedBy(lock) {}
 };
 
 // The name for what is mostly passed around for its content.

@@ -12,14 +12,11 @@
 #include <memory>
 #include <ranges>
 #include <span>
-#include <string>
-#include <string_view>
 #include <utility>
 #include <variant>
 
-#include "plait/errors.hpp"
+#include "plait/detail/array_interface.hpp"
 #include "plait/multiprocessing/dummy/synchronize.hpp"
-#include "plait/multiprocessing/shared_value.hpp"
 
 namespace plait::multiprocessing::dummy {
 
@@ -47,23 +44,6 @@ class GuardingLock : public detail::DummyLockable<GuardingLock> {
 
 struct SharedOptions {
   GuardingLock lock = {};  // a pointer to the Lock or RLock that guards it; default: an RLock of its own
-};
-
-// What Value and Array have beside their data.
-class Guarded {
- public:
-  [[nodiscard]] const GuardingLock& get_lock() const noexcept { return lock_; }
-  bool acquire(const Until& until = {}) const { return lock_.acquire(until); }
-  void release() const { lock_.release(); }
-  void lock() const { lock_.lock(); }
-  [[nodiscard]] bool try_lock() const { return lock_.try_lock(); }
-  void unlock() const { lock_.unlock(); }
-
- protected:
-  explicit Guarded(const SharedOptions& options) : lock_(options.lock) {}
-
- private:
-  GuardingLock lock_;
 };
 
 namespace detail_of_dummy {
@@ -108,7 +88,7 @@ class RawValue : public detail::DummyHandle<detail_of_dummy::One<T>> {
 };
 
 template <class T>
-class Value : public RawValue<T>, public Guarded {
+class Value : public RawValue<T>, public detail::GuardedBy<GuardingLock> {
  public:
   template <class... Args>
     requires std::constructible_from<T, Args...>
@@ -116,13 +96,13 @@ class Value : public RawValue<T>, public Guarded {
   template <class... Args>
     requires std::constructible_from<T, Args...>
   explicit Value(const SharedOptions& options, Args&&... args)
-      : RawValue<T>(std::forward<Args>(args)...), Guarded(options) {}
+      : RawValue<T>(std::forward<Args>(args)...), GuardedBy(options.lock) {}
 
   [[nodiscard]] T& get_obj() const noexcept { return this->value(); }
 };
 
 template <class T>
-class RawArray : public detail::DummyHandle<detail_of_dummy::Many<T>> {
+class RawArray : public detail::DummyHandle<detail_of_dummy::Many<T>>, public detail::ArrayInterface<RawArray<T>, T> {
   using Base = detail::DummyHandle<detail_of_dummy::Many<T>>;
 
  public:
@@ -140,60 +120,20 @@ class RawArray : public detail::DummyHandle<detail_of_dummy::Many<T>> {
   }
 
   [[nodiscard]] std::size_t size() const noexcept { return this->object().size; }
-  [[nodiscard]] bool empty() const noexcept { return size() == 0; }
   [[nodiscard]] T* data() const noexcept { return this->object().elements.get(); }
-  [[nodiscard]] T* begin() const noexcept { return data(); }
-  [[nodiscard]] T* end() const noexcept { return data() + size(); }
-  [[nodiscard]] std::span<T> span() const noexcept { return {data(), size()}; }
-  // Without a check.
-  [[nodiscard]] T& operator[](std::size_t index) const noexcept { return data()[index]; }
-  // A negative index counts from the end. Throws IndexError.
-  [[nodiscard]] T& at(std::ptrdiff_t index) const {
-    const auto count = static_cast<std::ptrdiff_t>(size());
-    if (index < -count || index >= count) detail::throw_bad_index(index, size());
-    return data()[index < 0 ? index + count : index];
-  }
-  // The elements [from, to), with Python's rules for slices.
-  [[nodiscard]] std::span<T> slice(std::ptrdiff_t from, std::ptrdiff_t to) const {
-    const auto count = static_cast<std::ptrdiff_t>(size());
-    const auto place = [count](std::ptrdiff_t i) {
-      return std::clamp(i < 0 ? i + count : i, std::ptrdiff_t{0}, count);
-    };
-    const std::ptrdiff_t first = place(from);
-    return span().subspan(static_cast<std::size_t>(first),
-                          static_cast<std::size_t>(std::max(place(to) - first, std::ptrdiff_t{0})));
-  }
-
-  // Of arrays of char: the text up to the first NUL, all bytes, and setting the text. Throws ValueError: too long.
-  [[nodiscard]] std::string value() const
-    requires std::same_as<T, char>
-  {
-    return std::string(begin(), std::find(begin(), end(), '\0'));
-  }
-  [[nodiscard]] std::string raw() const
-    requires std::same_as<T, char>
-  {
-    return std::string(begin(), end());
-  }
-  void set_value(std::string_view text) const
-    requires std::same_as<T, char>
-  {
-    if (text.size() > size()) throw ValueError("the text is longer than the array");
-    std::ranges::copy(text, begin());
-    if (text.size() < size()) (*this)[text.size()] = '\0';
-  }
 };
 
 template <class T>
-class Array : public RawArray<T>, public Guarded {
+class Array : public RawArray<T>, public detail::GuardedBy<GuardingLock> {
  public:
   explicit Array(std::ptrdiff_t size) : Array(SharedOptions{}, size) {}
   explicit Array(std::initializer_list<T> elements) : Array(SharedOptions{}, elements) {}
   template <std::ranges::sized_range R>
-    requires(std::convertible_to<std::ranges::range_reference_t<R>, T> && !std::derived_from<R, Guarded>)
+    requires(std::convertible_to<std::ranges::range_reference_t<R>, T> &&
+             !std::derived_from<R, detail::GuardedBy<GuardingLock>>)
   explicit Array(const R& elements) : Array(SharedOptions{}, elements) {}
   template <class Elements>
-  Array(const SharedOptions& options, const Elements& elements) : RawArray<T>(elements), Guarded(options) {}
+  Array(const SharedOptions& options, const Elements& elements) : RawArray<T>(elements), GuardedBy(options.lock) {}
 
   [[nodiscard]] std::span<T> get_obj() const noexcept { return this->span(); }
 };

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "plait/multiprocessing/shared_value.hpp"
+#include "plait/detail/array_interface.hpp"
 
 #include <limits>
+#include <string>
 
 namespace plait::detail {
 
