@@ -35,6 +35,7 @@ void run(const mp::PoolOptions& options) {
 int main(int argc, char** argv) {
   plait::init(argc, argv);
   std::printf("Parent process %d.\n", plait::os::getpid());
+  std::fflush(stdout);
   run({});
   run({.processes = 5});
 }

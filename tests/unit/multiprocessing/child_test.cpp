@@ -405,11 +405,15 @@ TEST_P(ProcessChild, HandlesOfTheMakerThrowInAFork) {
 }
 
 TEST_P(ProcessChild, ForkCanHaveProcessesOfItsOwn) {
-  const Process before = started([] {});
+  Gate gate;
+  Process before = started(wait_for_death, gate.name());
+  gate.pass();
   EXPECT_EQ(in_a_fork([] { return code_of([] { std::exit(11); }).value_or(1); }), 11);
+  before.kill();
 }
 
 TEST_P(ProcessChild, ForkWhileThreadsUseProcesses) {
+  if (os::under_address_sanitizer) GTEST_SKIP() << "a child may find the allocator of AddressSanitizer locked";
   std::atomic<bool> stop{false};
   std::thread busy([&] {
     while (!stop) {
