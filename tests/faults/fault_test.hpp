@@ -5,15 +5,19 @@
 // questions to futures and to the family of processes.
 
 #include <gtest/gtest.h>
+#include <signal.h>
 
 #include <algorithm>
 #include <chrono>
 #include <functional>
 #include <optional>
+#include <random>
 #include <set>
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "plait/errors.hpp"
@@ -36,7 +40,16 @@ class OverStartMethods : public testing::TestWithParam<const char*> {
   [[nodiscard]] static ProcessPoolOptions workers(int count) {
     return {.max_workers = count, .mp_context = multiprocessing::get_context(GetParam())};
   }
+  // A plain process, started by that method.
+  template <class... Target>
+  static multiprocessing::Process start(Target&&... target) {
+    multiprocessing::Process process({.name = {}, .daemon = {}, .context = multiprocessing::get_context(GetParam())},
+                                     std::forward<Target>(target)...);
+    process.start();
+    return process;
+  }
   [[nodiscard]] static bool forks() { return std::string(GetParam()) == "fork"; }
+  [[nodiscard]] static bool spawns() { return std::string(GetParam()) == "spawn"; }
 
   TemporaryFolder folder_;
 };
@@ -92,5 +105,31 @@ class Newcomers {
  private:
   std::vector<tests::FamilyMember> before_;
 };
+
+// Kills a parent, a program of tests/faults/programs, `later` after it says that it is in the state; all that it had
+// started must go. The last of its arguments is a folder.
+inline void kill_parent(const std::string& program, std::vector<std::string> arguments, const std::string& state,
+                        std::chrono::microseconds later = {}) {
+  const Newcomers processes;
+  const TemporaryFolder folder;  // one for each: the parent does not get to remove its pipe
+  arguments.push_back(folder.path());
+  {
+    Program parent(program, std::move(arguments));
+    EXPECT_EQ(parent.line(), state);
+    std::this_thread::sleep_for(later);
+    parent.kill(SIGKILL);
+    EXPECT_EQ(parent.wait().signal, SIGKILL);
+  }
+  EXPECT_TRUE(processes.gone_within(T)) << processes.now().size() << " processes are left";
+}
+
+// The same at any moment of the first milliseconds in which a parent starts others.
+inline void kill_starting_parent(const std::string& program, const std::vector<std::string>& arguments, bool spawns,
+                                 int rounds) {
+  std::mt19937 random(2024);
+  for (int round = 0; round < rounds && !testing::Test::HasFailure(); ++round) {
+    kill_parent(program, arguments, "starting", std::chrono::microseconds(random() % (spawns ? 20'000 : 3'000)));
+  }
+}
 
 }  // namespace plait::faults

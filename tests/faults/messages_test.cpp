@@ -2,56 +2,22 @@
 // Messages of every size, and serializers that fail: M1 and M3 of the fault list.
 #include <gmock/gmock.h>
 #include <signal.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
-#include <cstdint>
-#include <cstdlib>
-#include <cstring>
-#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <thread>
-#include <type_traits>
 #include <vector>
 
+#include "belongings.hpp"
 #include "fault_test.hpp"
-#include "plait/detail/wire/archive.hpp"
-#include "shm/heap.hpp"
+#include "troubled.hpp"
 
 namespace plait::faults {
 namespace {
-
-constexpr std::size_t KiB = 1024, MiB = 1024 * KiB, GiB = 1024 * MiB;
-
-// No two parts of it are the same, so that nothing can be moved or lost unnoticed.
-std::string pattern(std::size_t size) {
-  std::string text(size, '\0');
-  std::uint64_t state = size + 1;
-  for (std::size_t i = 0; i < size; i += sizeof state) {
-    state = state * 6364136223846793005U + 1442695040888963407U;
-    std::memcpy(text.data() + i, &state, std::min(sizeof state, size - i));
-  }
-  return text;
-}
-
-std::size_t anonymous_memory_of(const std::string& process) {
-  std::istringstream status(tests::read_file("/proc/" + process + "/status"));
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with("RssAnon:")) return std::stoul(line.substr(8)) * KiB;
-  }
-  return 0;
-}
-
-// Memory of this program and its family: their own, and the shared heap once.
-std::size_t memory_of_family() {
-  std::size_t sum = shm::Heap::get().bytes_committed() + anonymous_memory_of("self");
-  for (const tests::FamilyMember& member : tests::family()) sum += anonymous_memory_of(std::to_string(member.pid));
-  return sum;
-}
 
 // The most memory that the family had while the object lives, beyond what it had at first.
 class PeakMemory {
@@ -144,32 +110,6 @@ TEST_P(FaultM1Large, PeakMemoryIsThreeTimesTheMessage) {
 
 // ---- M3 ------------------------------------------------------------------------------------------------------------
 
-enum class When { never, measured, encoded, decoded };
-enum class How { throws, crashes };
-
-void misbehave(How how) {
-  if (how == How::throws) throw std::runtime_error("this serializer does not like it");
-  ::raise(SIGSEGV);
-}
-
-// A value whose serializer fails in the stage and in the way that the value says.
-struct Troubled {
-  When when = When::never;
-  How how = How::throws;
-  std::string ballast = std::string(1000, 'x');
-
-  template <class A>
-  void serialize(A& ar) {
-    ar(when, how, ballast);
-    if (when == When::measured && std::is_same_v<A, wire::SizeCounter>) misbehave(how);
-    if (when == When::encoded && std::is_same_v<A, wire::Writer>) misbehave(how);
-    if (when == When::decoded && A::is_reading) misbehave(how);
-  }
-};
-
-std::size_t take(Troubled troubled) { return troubled.ballast.size(); }
-Troubled give(When when, How how) { return {.when = when, .how = how}; }
-
 class FaultM3 : public OverStartMethods {
  protected:
   // Only this future fails; those around it have results, and the pool goes on.
@@ -188,7 +128,7 @@ class FaultM3 : public OverStartMethods {
       static_cast<void>(future.result(T));
       FAIL() << "the future has a value";
     } catch (const std::runtime_error& error) {
-      EXPECT_THAT(error.what(), testing::HasSubstr("this serializer does not like it"));
+      EXPECT_THAT(error.what(), testing::HasSubstr(complaint));
     }
   }
 

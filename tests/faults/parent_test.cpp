@@ -6,7 +6,6 @@
 #include <chrono>
 #include <filesystem>
 #include <memory>
-#include <random>
 #include <string>
 #include <thread>
 #include <tuple>
@@ -20,33 +19,15 @@ using testing::HasSubstr;
 
 // ---- P1 ------------------------------------------------------------------------------------------------------------
 
-class FaultP1 : public OverStartMethods {
- protected:
-  // Kills a parent in the state, `later` after it says so; all that it had started must go.
-  void kill_parent(const std::string& state, std::chrono::microseconds later = {}) {
-    const Newcomers processes;
-    const TemporaryFolder folder;  // one for each: the parent does not get to remove its pipe
-    {
-      Program parent(PLAIT_PROGRAM_PARENT, {GetParam(), state, folder.path()});
-      EXPECT_EQ(parent.line(), state);
-      std::this_thread::sleep_for(later);
-      parent.kill(SIGKILL);
-      EXPECT_EQ(parent.wait().signal, SIGKILL);
-    }
-    EXPECT_TRUE(processes.gone_within(T)) << processes.now().size() << " processes are left";
-  }
-};
+class FaultP1 : public OverStartMethods {};
 PLAIT_OVER_START_METHODS(FaultP1, "forkserver", "spawn", "fork");
 
-TEST_P(FaultP1, KilledWhileIdle) { kill_parent("idle"); }
-TEST_P(FaultP1, KilledWhileBusy) { kill_parent("busy"); }
+TEST_P(FaultP1, KilledWhileIdle) { kill_parent(PLAIT_PROGRAM_PARENT, {GetParam(), "idle"}, "idle"); }
+TEST_P(FaultP1, KilledWhileBusy) { kill_parent(PLAIT_PROGRAM_PARENT, {GetParam(), "busy"}, "busy"); }
 
-// In the middle of a start, before a worker is ready, when only one is: at any moment of the first milliseconds.
+// In the middle of a start, before a worker is ready, when only one is.
 TEST_P(FaultP1, KilledWhileWorkersStart) {
-  std::mt19937 random(2024);
-  for (int round = 0; round < (soak() ? 500 : 15) && !HasFailure(); ++round)
-    kill_parent("starting",
-                std::chrono::microseconds(random() % (std::string(GetParam()) == "spawn" ? 20'000 : 3'000)));
+  kill_starting_parent(PLAIT_PROGRAM_PARENT, {GetParam(), "starting"}, spawns(), soak() ? 500 : 15);
 }
 
 // ---- P2 ------------------------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// multiprocessing.Pool: what rows of the fault list look like through its calls. What it shares with
-// ProcessPoolExecutor (lanes, supervision, scarcity) is shown by the other files.
+// multiprocessing.Pool: what rows of the fault list look like through its calls. (R1, R2 and W14 are in
+// resources_test.cpp.)
 #include <gmock/gmock.h>
 #include <signal.h>
 #include <unistd.h>
@@ -12,9 +12,13 @@
 #include <ranges>
 #include <stdexcept>
 #include <string>
+#include <tuple>
 #include <vector>
 
+#include "belongings.hpp"
 #include "fault_test.hpp"
+#include "os/sanitizer.hpp"
+#include "troubled.hpp"
 
 namespace plait::faults {
 
@@ -103,6 +107,28 @@ TEST_P(FaultW2OfPools, EveryCallOfAPoolTellsTheCause) {
   expect_works(pool);
 }
 
+class FaultW6OfPools : public FaultOfPools {};
+PLAIT_OVER_START_METHODS(FaultW6OfPools, "forkserver", "spawn", "fork");
+
+TEST_P(FaultW6OfPools, KilledWhileItsLaneIsFull) {
+  constexpr int count = 5000;
+  Fifo started(folder_.file("started"));
+  Pool pool(workers(1));
+  (void)pool.map({.chunksize = 1}, square, std::views::iota(0, count));  // short tasks make lanes deep
+  auto lost = pool.apply_async(tell_and_hang, started.path());
+  auto behind = pool.map_async({.chunksize = 1}, square, std::views::iota(0, count));
+  auto last = pool.apply_async(square, 7);
+
+  const pid_t victim = started.pid();
+  ASSERT_EQ(::kill(victim, SIGKILL), 0);
+
+  EXPECT_EQ(death_of(lost).pid(), victim);
+  const auto squares = behind.get(5 * T);
+  ASSERT_EQ(squares.size(), static_cast<std::size_t>(count));
+  for (int i = 0; i < count; ++i) EXPECT_EQ(squares[static_cast<std::size_t>(i)], i * i);
+  EXPECT_EQ(last.get(T), 49);
+}
+
 // ---- W7, W8 --------------------------------------------------------------------------------------------------------
 
 class FaultW7OfPools : public FaultOfPools {};
@@ -177,6 +203,114 @@ TEST_P(FaultW13OfPools, InitializerThatHangsEndsWithThePool) {
   pool.reset();
   EXPECT_THROW((void)waiting.get(T), CancelledError);
   EXPECT_TRUE(dies_within(worker, T));
+}
+
+// ---- M3 ------------------------------------------------------------------------------------------------------------
+
+class FaultM3OfPools : public FaultOfPools {
+ protected:
+  // Only these calls fail, with the serializer's own error; results of calls around them are right.
+  template <class Call>
+  void expect_complaint(Call call) {
+    auto others = pool_.map_async({.chunksize = 1}, square, std::views::iota(0, 20));
+    EXPECT_THAT(call, testing::ThrowsMessage<std::runtime_error>(HasSubstr(complaint)));
+    EXPECT_EQ(others.get(T).size(), 20U);
+    expect_works(pool_);
+  }
+  template <class Call>
+  void expect_crash(Call call) {
+    auto others = pool_.map_async({.chunksize = 1}, square, std::views::iota(0, 20));
+    EXPECT_EQ(death_of(call()).signal(), SIGSEGV);
+    EXPECT_EQ(others.get(T).size(), 20U);
+    expect_works(pool_);
+  }
+  // The third of five arguments is a bad one.
+  static std::vector<Troubled> arguments(When when, How how = How::throws) {
+    std::vector<Troubled> all(5);
+    all[2] = {.when = when, .how = how};
+    return all;
+  }
+
+  Pool pool_{workers(2)};
+};
+PLAIT_OVER_START_METHODS(FaultM3OfPools, "forkserver", "spawn", "fork");
+
+TEST_P(FaultM3OfPools, ArgumentsThrow) {
+  for (const When when : {When::measured, When::encoded, When::decoded}) {
+    SCOPED_TRACE(static_cast<int>(when));
+    expect_complaint([&] { (void)pool_.apply(take, Troubled{.when = when}); });
+    expect_complaint([&] { (void)pool_.apply_async(take, Troubled{.when = when}).get(T); });
+    expect_complaint([&] { (void)pool_.map({.chunksize = 1}, take, arguments(when)); });
+    expect_complaint([&] { (void)pool_.map({.chunksize = 5}, take, arguments(when)); });
+    expect_complaint([&] { (void)pool_.map_async({.chunksize = 2}, take, arguments(when)).get(T); });
+    expect_complaint([&] {
+      for ([[maybe_unused]] std::size_t size : pool_.imap(take, arguments(when))) {
+      }
+    });
+  }
+}
+
+TEST_P(FaultM3OfPools, ResultsThrow) {
+  for (const When when : {When::measured, When::encoded, When::decoded}) {
+    SCOPED_TRACE(static_cast<int>(when));
+    const std::vector calls{std::tuple{When::never, How::throws}, {when, How::throws}};
+    expect_complaint([&] { (void)pool_.apply(give, when, How::throws); });
+    expect_complaint([&] { (void)pool_.starmap({.chunksize = 1}, give, calls); });
+    expect_complaint([&] { (void)pool_.starmap({.chunksize = 2}, give, calls); });
+    expect_complaint([&] { (void)pool_.starmap_async({.chunksize = 1}, give, calls).get(T); });
+  }
+}
+
+// Callbacks hear of results that cannot be decoded, too, for they are decoded for them.
+TEST_P(FaultM3OfPools, ErrorCallbacksAreToldOfResultsThatThrow) {
+  for (const When when : {When::measured, When::encoded, When::decoded}) {
+    SCOPED_TRACE(static_cast<int>(when));
+    std::vector<std::string> told;
+    const auto note = [&](const std::exception& error) { told.push_back(error.what()); };
+    expect_complaint([&] {
+      (void)pool_
+          .apply_async({.callback = [&](const Troubled&) { told.push_back("a value"); }, .error_callback = note}, give,
+                       when, How::throws)
+          .get(T);
+    });
+    EXPECT_THAT(told, testing::ElementsAre(HasSubstr(complaint)));
+  }
+}
+
+TEST_P(FaultM3OfPools, CrashesInTheWorkerCostTheirTask) {
+  expect_crash([&] { return pool_.apply_async(take, Troubled{.when = When::decoded, .how = How::crashes}); });
+  expect_crash([&] { return pool_.map_async({.chunksize = 5}, take, arguments(When::decoded, How::crashes)); });
+  for (const When when : {When::measured, When::encoded}) {
+    expect_crash([&] { return pool_.apply_async(give, when, How::crashes); });
+    expect_crash([&] {
+      return pool_.starmap_async({.chunksize = 1}, give,
+                                 std::vector{std::tuple{When::never, How::throws}, {when, How::crashes}});
+    });
+  }
+}
+
+// ---- R9 ------------------------------------------------------------------------------------------------------------
+
+class FaultR9OfPools : public FaultOfPools {};
+PLAIT_OVER_START_METHODS(FaultR9OfPools, "forkserver", "spawn", "fork");
+
+TEST_P(FaultR9OfPools, PoolsMadeAndDroppedWithKills) {
+  if (forks() && os::under_address_sanitizer) GTEST_SKIP() << "a worker may find the sanitizer's allocator locked";
+  Fifo started(folder_.file("started"));
+  const auto use_and_drop = [&](int round) {
+    Pool pool(workers(2));
+    EXPECT_EQ(pool.apply(square, round), round * round);
+    auto lost = pool.apply_async(tell_and_hang, started.path());
+    const pid_t victim = started.pid();
+    auto dropped = pool.map_async(square, std::views::iota(0, 100));
+    if (round % 2 == 0) return;  // while it hangs
+    ASSERT_EQ(::kill(victim, SIGKILL), 0);
+    EXPECT_EQ(death_of(lost).pid(), victim);
+  };
+  for (int round = 0; round < 10; ++round) use_and_drop(round);
+  const Belongings before;
+  for (int round = 0; round < (soak() ? 100'000 : sanitized ? 10 : 100) && !HasFailure(); ++round) use_and_drop(round);
+  expect_no_more_than(before);
 }
 
 // ---- P1, P5 --------------------------------------------------------------------------------------------------------

@@ -15,12 +15,12 @@
 #include <filesystem>
 #include <memory>
 #include <mutex>
-#include <random>
 #include <string>
 #include <system_error>
 #include <thread>
 #include <vector>
 
+#include "belongings.hpp"
 #include "fault_test.hpp"
 #include "plait/os.hpp"
 #include "support/leak_check.hpp"
@@ -32,13 +32,6 @@ using multiprocessing::Process;
 
 class ProcessFault : public OverStartMethods {
  protected:
-  template <class... Target>
-  static Process start(Target&&... target) {
-    Process process({.name = {}, .daemon = {}, .context = multiprocessing::get_context(GetParam())},
-                    std::forward<Target>(target)...);
-    process.start();
-    return process;
-  }
   // Its end, within T.
   static std::optional<int> end_of(Process& process) {
     process.join(T);
@@ -104,30 +97,15 @@ TEST_P(FaultW2OfProcesses, ExactCause) {
 
 // ---- P1, P2, P4, P5, P6 --------------------------------------------------------------------------------------------
 
-class FaultP1OfProcesses : public OverStartMethods {
- protected:
-  static void kill_parent(const std::string& state, std::chrono::microseconds later = {}) {
-    const Newcomers processes;
-    const TemporaryFolder folder;
-    {
-      Program parent(PLAIT_PROGRAM_PROCESS_PARENT, {GetParam(), "live", state, folder.path()});
-      EXPECT_EQ(parent.line(), state);
-      std::this_thread::sleep_for(later);
-      parent.kill(SIGKILL);
-      EXPECT_EQ(parent.wait().signal, SIGKILL);
-    }
-    EXPECT_TRUE(processes.gone_within(T)) << processes.now().size() << " processes are left";
-  }
-};
+class FaultP1OfProcesses : public OverStartMethods {};
 PLAIT_OVER_START_METHODS(FaultP1OfProcesses, "forkserver", "spawn", "fork");
 
-TEST_P(FaultP1OfProcesses, KilledWhileBusy) { kill_parent("busy"); }
+TEST_P(FaultP1OfProcesses, KilledWhileBusy) {
+  kill_parent(PLAIT_PROGRAM_PROCESS_PARENT, {GetParam(), "live", "busy"}, "busy");
+}
 
 TEST_P(FaultP1OfProcesses, KilledWhileProcessesStart) {
-  std::mt19937 random(2024);
-  for (int round = 0; round < (soak() ? 500 : 10) && !HasFailure(); ++round)
-    kill_parent("starting",
-                std::chrono::microseconds(random() % (std::string(GetParam()) == "spawn" ? 20'000 : 3'000)));
+  kill_starting_parent(PLAIT_PROGRAM_PROCESS_PARENT, {GetParam(), "live", "starting"}, spawns(), soak() ? 500 : 10);
 }
 
 class FaultP2OfProcesses : public ProcessFault {};
@@ -353,15 +331,6 @@ TEST_P(FaultH3OfProcesses, SignalsBlockedAndDirectoryGone) {
 class FaultR1OfProcesses : public ProcessFault {};
 PLAIT_OVER_START_METHODS(FaultR1OfProcesses, "forkserver", "spawn", "fork");
 
-int open_descriptors() {
-  int count = -1;  // the listing's own
-  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
-    static_cast<void>(entry);
-    ++count;
-  }
-  return count;
-}
-
 // In a copy of this program whose descriptors run out: each start works or says why not; nothing hangs, nothing is
 // left.
 TEST_P(FaultR1OfProcesses, DescriptorsRunOut) {
@@ -405,20 +374,26 @@ TEST_P(FaultR1OfProcesses, DescriptorsRunOut) {
 class FaultR8OfProcesses : public ProcessFault {};
 PLAIT_OVER_START_METHODS(FaultR8OfProcesses, "forkserver", "spawn", "fork");
 
-TEST_P(FaultR8OfProcesses, ManyProcesses) {
-  const int count = soak() ? 1'000 : sanitized ? 20 : 100;
-  start([] {}).join();
-  const int before = open_descriptors();
-  std::vector<Process> processes;
-  for (int i = 0; i < count; ++i) {
-    processes.push_back(start([] {
-      for (;;) ::pause();
-    }));
-  }
-  EXPECT_EQ(multiprocessing::active_children().size(), static_cast<std::size_t>(count));
-  EXPECT_LE(open_descriptors(), before + count + 8) << "more than one descriptor for each";
-  for (Process& process : processes) process.terminate();
-  for (Process& process : processes) EXPECT_EQ(end_of(process), -SIGTERM);
+// In batches, so that memory suffices: of what one has had, nothing is left for the next.
+TEST_P(FaultR8OfProcesses, AThousandProcesses) {
+  const int at_a_time = soak() ? 1'000 : sanitized ? 20 : 100, batches = sanitized ? 3 : 10;
+  const auto run_batch = [&] {
+    const std::size_t descriptors = open_descriptors();
+    std::vector<Process> processes;
+    for (int i = 0; i < at_a_time; ++i) {
+      processes.push_back(start([] {
+        for (;;) ::pause();
+      }));
+    }
+    EXPECT_EQ(multiprocessing::active_children().size(), static_cast<std::size_t>(at_a_time));
+    EXPECT_LE(open_descriptors(), descriptors + static_cast<std::size_t>(at_a_time) + 8) << "more than one for each";
+    for (Process& process : processes) process.terminate();
+    for (Process& process : processes) EXPECT_EQ(end_of(process), -SIGTERM);
+  };
+  run_batch();
+  const Belongings before;
+  for (int batch = 1; batch < batches && !HasFailure(); ++batch) run_batch();
+  expect_no_more_than(before);
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <stdexcept>
 #include <system_error>
 #include <thread>
@@ -203,6 +204,16 @@ bool dies_within(pid_t pid, milliseconds limit) {
   const bool dead = readable_within(pidfd, Clock::now() + limit);
   ::close(pidfd);
   return dead;
+}
+
+std::string pattern(std::size_t size) {
+  std::string text(size, '\0');
+  std::uint64_t state = size + 1;
+  for (std::size_t i = 0; i < size; i += sizeof state) {
+    state = state * 6364136223846793005U + 1442695040888963407U;
+    std::memcpy(text.data() + i, &state, std::min(sizeof state, size - i));
+  }
+  return text;
 }
 
 int square(int x) { return x * x; }

@@ -34,6 +34,8 @@ inline constexpr bool sanitized = false;
 // The T of the fault list: what a fault does to others is over after it. Sanitizers slow everything down.
 inline constexpr std::chrono::seconds T{sanitized ? 10 : 2};
 
+inline constexpr std::size_t KiB = 1024, MiB = 1024 * KiB, GiB = 1024 * MiB;
+
 // Whether the rows are to run in full, as under ctest's label "soak".
 [[nodiscard]] bool soak();
 
@@ -133,6 +135,9 @@ class Program {
 
 // Waits until the process has died (reaped or not); false: it has not within `limit`.
 [[nodiscard]] bool dies_within(pid_t pid, std::chrono::milliseconds limit);
+
+// A text of that size of which no two parts are the same, so that nothing can be moved or lost unnoticed.
+[[nodiscard]] std::string pattern(std::size_t size);
 
 // ---- tasks ---------------------------------------------------------------------------------------------------------
 

@@ -60,16 +60,7 @@ void add_one(SharedMemory memory) {
   for (std::byte& byte : memory.buf()) byte = static_cast<std::byte>(std::to_integer<int>(byte) + 1);
 }
 
-class FaultS1 : public OverStartMethods {
- protected:
-  template <class... Target>
-  static Process start(Target&&... target) {
-    Process process({.name = {}, .daemon = {}, .context = multiprocessing::get_context(GetParam())},
-                    std::forward<Target>(target)...);
-    process.start();
-    return process;
-  }
-};
+class FaultS1 : public OverStartMethods {};
 PLAIT_OVER_START_METHODS(FaultS1, "forkserver", "spawn", "fork");
 
 TEST_P(FaultS1, CreatorIsKilledAndOthersGoOn) {

@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs 60 tasks on 6 workers in a world that is short of something, and says what became of each.
-//   limited METHOD files N         at most N descriptors
-//   limited METHOD processes N     at most N processes and threads of this user
-//   limited METHOD shm WHAT        /dev/shm is small (1 MB), full, read-only, absent
-//   limited METHOD exhausted       descriptors run out while the pool works, and workers die meanwhile
+//   limited METHOD POOL files N         at most N descriptors
+//   limited METHOD POOL processes N     at most N processes and threads of this user
+//   limited METHOD POOL shm WHAT        /dev/shm is small (1 MB), full, read-only, absent
+//   limited METHOD POOL exhausted           descriptors run out while the pool works, and its workers die
+// POOL: executor (a ProcessPoolExecutor) or pool (a multiprocessing.Pool).
 // The last line of its output is "right R, failed F, refused S", which add up to 60; lines before it are the reasons.
 // Exit code 77: this world cannot be made here.
-#include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 #include <plait/plait.hpp>
@@ -32,8 +34,8 @@
 namespace {
 
 using namespace plait::faults;
-using plait::futures::Future;
 using plait::futures::ProcessPoolExecutor;
+using plait::multiprocessing::Pool;
 
 [[noreturn]] void cannot(const char* what) {
   std::printf("%s: %s\n", what, std::strerror(errno));
@@ -77,12 +79,21 @@ void change_shm(const std::string& what) {
 
 std::set<std::string> reasons;
 
+[[noreturn]] void give_up(const std::string& what) {
+  std::printf("%s\n", what.c_str());
+  for (const std::string& reason : reasons) std::printf("  %s\n", reason.c_str());
+  std::fflush(stdout);
+  std::_Exit(1);
+}
+
 // What may be told to the user; anything else is let out, and ends the program.
 template <class F>
 bool succeeds(F attempt) {
   try {
     attempt();
     return true;
+  } catch (const plait::TimeoutError&) {
+    give_up("a task does not settle");
   } catch (const plait::Error& error) {
     reasons.insert(error.what());
   } catch (const std::system_error& error) {
@@ -95,14 +106,22 @@ struct Outcomes {
   int right = 0, failed = 0, refused = 0;
 };
 
-void run_tasks(ProcessPoolExecutor& pool, int count, Outcomes& outcomes) {
-  std::vector<std::pair<int, Future<int>>> accepted;
+// What both kinds of pools can do, in one interface.
+constexpr std::chrono::seconds patience(20);
+auto submit(ProcessPoolExecutor& pool, auto function, auto... args) { return pool.submit(function, args...); }
+auto submit(Pool& pool, auto function, auto... args) { return pool.apply_async(function, args...); }
+int result_of(const plait::futures::Future<int>& future) { return future.result(patience); }
+int result_of(const plait::multiprocessing::AsyncResult<int>& result) { return result.get(patience); }
+
+template <class AnyPool>
+void run_tasks(AnyPool& pool, int count, Outcomes& outcomes) {
+  std::vector<std::pair<int, decltype(submit(pool, square, 1))>> accepted;
   for (int i = 0; i < count; ++i) {
-    if (!succeeds([&] { accepted.emplace_back(i, pool.submit(square, i)); })) ++outcomes.refused;
+    if (!succeeds([&] { accepted.emplace_back(i, submit(pool, square, i)); })) ++outcomes.refused;
   }
-  for (const auto& [i, future] : accepted) {
+  for (const auto& [i, result] : accepted) {
     if (!succeeds([&] {
-          if (future.result(std::chrono::seconds(20)) != i * i) std::abort();
+          if (result_of(result) != i * i) std::abort();
         })) {
       ++outcomes.failed;
     } else {
@@ -111,45 +130,77 @@ void run_tasks(ProcessPoolExecutor& pool, int count, Outcomes& outcomes) {
   }
 }
 
-// Workers die while there is not one descriptor left for their successors; then there are some again.
-void run_exhausted(ProcessPoolExecutor& pool, Outcomes& outcomes) {
+// The pids of all workers: each has a task that waits for those of the others.
+template <class AnyPool>
+std::vector<pid_t> roll_call(AnyPool& pool) {
+  const TemporaryFolder folder;
+  Fifo started(folder.file("started"));
+  std::vector<decltype(submit(pool, own_pid))> calls;
+  std::vector<pid_t> pids;
+  for (int i = 0; i < 6; ++i) {
+    calls.push_back(submit(pool, tell_and_wait_for, started.path(), folder.file("all")));
+    pids.push_back(started.pid());
+  }
+  std::ofstream(folder.file("all")).flush();
+  for (const auto& call : calls) result_of(call);
+  return pids;
+}
+
+// All workers die while there is not one descriptor left for their successors; then there are some again.
+template <class AnyPool>
+void run_exhausted(AnyPool& pool, Outcomes& outcomes) {
   run_tasks(pool, 20, outcomes);
-  const pid_t worker = pool.submit(own_pid).result();
-  limit(RLIMIT_NOFILE, 64);
-  std::vector<int> eaten;
-  for (int fd; (fd = ::open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0;) eaten.push_back(fd);
-  ::kill(worker, SIGKILL);
+  const std::vector<pid_t> workers = roll_call(pool);
+  std::vector<pollfd> deaths;
+  for (const pid_t worker : workers) {
+    deaths.push_back({static_cast<int>(::syscall(SYS_pidfd_open, worker, 0)), POLLIN, 0});
+  }
+  rlimit before{};
+  ::getrlimit(RLIMIT_NOFILE, &before);
+  const rlimit none{3, before.rlim_max};  // those of the dead are not to be had again, either
+  ::setrlimit(RLIMIT_NOFILE, &none);
+  for (const pid_t worker : workers) ::kill(worker, SIGKILL);
+  for (pollfd& death : deaths) {
+    if (::poll(&death, 1, 20'000) != 1) give_up("a worker that was killed does not die");
+  }
   run_tasks(pool, 20, outcomes);
-  for (const int fd : eaten) ::close(fd);
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  for (const pollfd& death : deaths) ::close(death.fd);
   Outcomes after;
   run_tasks(pool, 20, after);
-  if (after.right != 20) {
-    std::printf("after there were descriptors again: %d right of 20\n", after.right);
-    for (const std::string& reason : reasons) std::printf("  %s\n", reason.c_str());
-    std::fflush(stdout);
-    std::_Exit(1);
-  }
+  if (after.right != 20) give_up("after there were descriptors again: " + std::to_string(after.right) + " right of 20");
   outcomes.right += after.right;
+}
+
+template <class AnyPool>
+void run(AnyPool& pool, const std::string& what, Outcomes& outcomes) {
+  if (what == "exhausted")
+    run_exhausted(pool, outcomes);
+  else
+    run_tasks(pool, 60, outcomes);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::string what = argv[2];
+  const std::string what = argv[3];
   // A worker of start method spawn comes here too; the world around it is as it should be.
   const bool first = ::getenv("PLAIT_TEST_LIMITED") == nullptr;
   ::setenv("PLAIT_TEST_LIMITED", "1", 1);
-  if (first && what == "processes") limit_processes(std::stoul(argv[3]));
-  if (first && what == "shm") change_shm(argv[3]);
+  if (first && what == "processes") limit_processes(std::stoul(argv[4]));
+  if (first && what == "shm") change_shm(argv[4]);
   Outcomes outcomes;
   if (!succeeds([&] {
         plait::init(argc, argv);
-        if (what == "files") limit(RLIMIT_NOFILE, std::stoul(argv[3]));
-        ProcessPoolExecutor pool({.max_workers = 6, .mp_context = plait::multiprocessing::get_context(argv[1])});
-        if (what == "exhausted")
-          run_exhausted(pool, outcomes);
-        else
-          run_tasks(pool, 60, outcomes);
+        if (what == "files") limit(RLIMIT_NOFILE, std::stoul(argv[4]));
+        const auto context = plait::multiprocessing::get_context(argv[1]);
+        if (argv[2] == std::string("pool")) {
+          Pool pool({.processes = 6, .context = context});
+          run(pool, what, outcomes);
+        } else {
+          ProcessPoolExecutor pool({.max_workers = 6, .mp_context = context});
+          run(pool, what, outcomes);
+        }
       })) {
     outcomes.refused = 60 - outcomes.right - outcomes.failed;
   }
