@@ -143,6 +143,8 @@ OwnerId Heap::new_owner() {
 
 OwnerId Heap::self() { return own_arena().self(); }
 
+bool Heap::is_orphan() const noexcept { return arena().self() == 0; }
+
 void Heap::enter_child(OwnerId self) noexcept { arena().enter(self); }
 
 void Heap::adopt(void* block) noexcept {

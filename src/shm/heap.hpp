@@ -67,6 +67,9 @@ class Heap {
   // The number of this process. One that the host forked gets a family, and so a number, of its own.
   [[nodiscard]] OwnerId self();
 
+  // Whether the host forked this process, and it has founded no family yet.
+  [[nodiscard]] bool is_orphan() const noexcept;
+
   // Called once in a new process of the family before any other use: allocations are booked on `self` from here on.
   void enter_child(OwnerId self) noexcept;
 

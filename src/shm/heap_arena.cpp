@@ -370,10 +370,16 @@ void HeapArena::trim() noexcept {
 bool HeapArena::contains(Offset offset, std::size_t size, OwnerId owner) const noexcept {
   Place place;
   if (find_small(offset, place)) {
-    if (owner != 0 && place.owner != owner) return false;
+    const auto& blocks = chunks_.blocks(place.chunk)[place.word()];
+    if (owner != 0) {
+      if (place.owner != owner) return false;
+      // relaxed: as in adopt()
+      const std::uint64_t given_away =
+          blocks.adopted.load(std::memory_order_relaxed) | blocks.shared.load(std::memory_order_relaxed);
+      if ((given_away & place.bit()) != 0) return false;
+    }
     const std::size_t block = block_geometry[place.size_class].size;
-    const std::uint64_t live = chunks_.blocks(place.chunk)[place.word()].live.load(std::memory_order_acquire);
-    return (live & place.bit()) != 0 && size <= block - place.inside;
+    return (blocks.live.load(std::memory_order_acquire) & place.bit()) != 0 && size <= block - place.inside;
   }
   const std::uint32_t chunk = chunks_.chunk_of(offset);
   if (chunk == no_chunk) return false;

@@ -28,14 +28,15 @@ class Holds {
   }
 
   Hold& arrive(Offset offset, ObjectKind kind) {
+    if (Heap::get().is_orphan()) {
+      throw DecodeError("plait: a handle of a shared object came to a process of another family");
+    }
     SharedObject* const object = find_object(offset, kind);
     if (object == nullptr) throw DecodeError("plait: these bytes name no shared object, or one of another kind");
     const std::scoped_lock lock(mutex_);
     const auto known = holds_.find(object);
-    if (known == holds_.end()) return enter(*object);
+    if (known == holds_.end() || known->second->is_inherited()) return enter(*object);
     Hold& hold = *known->second;
-    if (hold.is_inherited())
-      throw DecodeError("plait: a handle of a shared object came to a process of another family");
     hold.add_handle();
     drop_reference(*object);  // not the last: the hold has one
     return hold;
@@ -49,7 +50,7 @@ class Holds {
       if (hold.handles_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
       const bool inherited = hold.is_inherited();
       const OwnerId owner = hold.owner_;
-      holds_.erase(&object);
+      if (const auto its = holds_.find(&object); its != holds_.end() && its->second == &hold) holds_.erase(its);
       delete &hold;
       if (inherited) return;
       PLAIT_KILL_POINT("hold.dropping");
@@ -88,7 +89,7 @@ class Holds {
   Hold& enter(SharedObject& object) {
     auto* const hold = new Hold(object, Heap::get().self());
     try {
-      holds_.emplace(&object, hold);
+      holds_.insert_or_assign(&object, hold);  // one that was inherited goes on for its handles only
       add_holder(object, hold->owner_);
     } catch (...) {
       holds_.erase(&object);
