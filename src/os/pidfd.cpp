@@ -5,9 +5,14 @@
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <fstream>
+#include <sstream>
 #include <string>
+#include <utility>
 
 #include "os/error.hpp"
 
@@ -29,6 +34,22 @@ static_assert(sizeof(PidfdInfo) == 64);
 constexpr unsigned long pidfd_get_info = _IOWR(0xFF, 11, PidfdInfo);
 constexpr std::uint64_t pidfd_info_exit = 1U << 3;
 
+// When a process began, up to a tick (10 ms) too early; nothing: it is gone, or /proc is not there.
+std::optional<SinceBoot> beginning_of(pid_t pid) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+  std::string text;
+  std::getline(file, text);
+  // Fields are counted from behind the name, which may contain anything.
+  const std::size_t name_end = text.rfind(')');
+  if (name_end == std::string::npos) return std::nullopt;
+  std::istringstream fields(text.substr(name_end + 1));
+  std::string passed_over;
+  for (int field = 3; field < 22; ++field) fields >> passed_over;
+  std::int64_t ticks = 0;
+  if (!(fields >> ticks)) return std::nullopt;
+  return SinceBoot(std::chrono::seconds(1)) * ticks / sysconf(_SC_CLK_TCK);
+}
+
 }  // namespace
 
 FileDescriptor open_pidfd(pid_t pid) {
@@ -36,6 +57,24 @@ FileDescriptor open_pidfd(pid_t pid) {
   if (!fd) throw_system_error("pidfd_open", "process " + std::to_string(pid));
   return above_standard_streams(std::move(fd));
 }
+
+SinceBoot since_boot() noexcept {
+  timespec now{};
+  clock_gettime(CLOCK_BOOTTIME, &now);
+  return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
+}
+
+FileDescriptor open_pidfd(pid_t pid, SinceBoot then) {
+  FileDescriptor fd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+  if (!fd && errno == ESRCH) return {};
+  if (!fd) throw_system_error("pidfd_open", "process " + std::to_string(pid));
+  // What is read of another process, which got the pid after we had opened it, says that, too.
+  const std::optional<SinceBoot> began = beginning_of(pid);
+  if (began && *began > then) return {};
+  return above_standard_streams(std::move(fd));
+}
+
+bool is_gone(pid_t pid) noexcept { return ::kill(pid, 0) != 0 && errno == ESRCH; }
 
 bool send_signal(int pidfd, int number) noexcept {
   return syscall(SYS_pidfd_send_signal, pidfd, number, nullptr, 0) == 0;

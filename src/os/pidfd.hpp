@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 
@@ -20,6 +21,17 @@ struct Ending {
 
 // Throws std::system_error: ESRCH when there is no such process, EMFILE, ENFILE.
 FileDescriptor open_pidfd(pid_t pid);
+
+// Time since the system was booted, sleep included.
+using SinceBoot = std::chrono::nanoseconds;
+SinceBoot since_boot() noexcept;
+
+// Of the process that had this pid at that time, be it a zombie by now; nothing: it is gone, whoever has the pid now.
+// Throws std::system_error: EMFILE, ENFILE.
+FileDescriptor open_pidfd(pid_t pid, SinceBoot then);
+
+// Whether nothing has the pid any more, not even as a zombie. Needs no descriptor.
+bool is_gone(pid_t pid) noexcept;
 
 // False: it has ended, or we may not.
 bool send_signal(int pidfd, int number) noexcept;

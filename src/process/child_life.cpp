@@ -15,6 +15,7 @@
 #include "process/process.hpp"
 #include "shm/heap.hpp"
 #include "shm/hold.hpp"
+#include "shm/process_table.hpp"
 
 namespace plait::process {
 namespace {
@@ -59,6 +60,7 @@ void live(Birth birth, std::uint32_t owner) noexcept {
     if (!os::read_byte(birth.permit.get())) os::exit_now(0);
     birth.permit.reset();
     shm::Heap::get().enter_child(owner);
+    if (!shm::begin_process(owner)) os::exit_now(0);
     shm::accept_holds(owner);
     on_exit(leave, nullptr);
     os::unblock_all_signals();

@@ -20,6 +20,7 @@
 #include "process/fresh_image.hpp"
 #include "shm/heap.hpp"
 #include "shm/hold.hpp"
+#include "shm/process_table.hpp"
 
 namespace plait::process {
 namespace {
@@ -67,6 +68,7 @@ std::shared_ptr<Child> Family::start(StartMethod method, Entry entry, std::uint3
   lock.unlock();
   supervisor_.expect(child);
   try {
+    shm::announce_process(owner);
     switch (method) {
       case StartMethod::forkserver:
         start_by_server(child, Command::start_forked, entry, owner);
@@ -80,6 +82,7 @@ std::shared_ptr<Child> Family::start(StartMethod method, Entry entry, std::uint3
     }
   } catch (...) {
     supervisor_.forget(*child);
+    shm::remove_process(owner);
     throw;
   }
   return child;

@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include <array>
+#include <chrono>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -19,7 +20,8 @@
 namespace plait::process {
 namespace {
 
-constexpr std::uint64_t wake_key = 0;  // ids of servers and children begin at 1
+constexpr std::uint64_t wake_key = 0;                         // ids of servers and children begin at 1
+constexpr std::uint64_t orphan_bit = std::uint64_t{1} << 63;  // with it goes the number of a process
 
 ExitStatus known(os::Ending ending) noexcept { return {.known = true, .signal = ending.signal, .code = ending.code}; }
 
@@ -90,7 +92,7 @@ void Supervisor::run() {
     for (const std::uint64_t key : epoll_.wait(keys)) look_at(key);
     report_all();
     const std::scoped_lock lock(mutex_);
-    if (children_.empty() && reports_.empty() && keepers_ == 0) {
+    if (children_.empty() && orphans_.empty() && reports_.empty() && keepers_ == 0) {
       runs_ = false;
       return;
     }
@@ -99,6 +101,7 @@ void Supervisor::run() {
 
 void Supervisor::look_at(std::uint64_t key) {
   if (key == wake_key) return os::clear_event(wake_.get());
+  if ((key & orphan_bit) != 0) return look_at_orphan(static_cast<shm::OwnerId>(key & ~orphan_bit));
   std::unique_lock lock(mutex_);
   if (const auto server = servers_.find(key); server != servers_.end()) {
     const std::shared_ptr<ForkServer> followed = server->second;
@@ -173,9 +176,52 @@ void Supervisor::report_all() {
     reports.swap(reports_);
   }
   for (const Report& report : reports) {
-    shm::recover_objects(report.child->owner());  // before its listener gives the memory back
+    settle_estate(report.child->owner());  // before its listener gives the memory back
     report.child->end(report.status);
+    shm::remove_process(report.child->owner());
   }
+}
+
+// What a process had in its hands of shared objects, and its children.
+void Supervisor::settle_estate(shm::OwnerId dead) {
+  shm::recover_objects(dead);
+  for (const shm::Orphan& orphan : shm::adopt_children(dead)) watch_orphan(orphan);
+}
+
+void Supervisor::watch_orphan(const shm::Orphan& orphan) {
+  try {
+    os::FileDescriptor pidfd;
+    if (orphan.pid != 0) pidfd = os::open_pidfd(orphan.pid, orphan.begun);
+    if (!pidfd) return bury_orphan(orphan.process);
+    const std::scoped_lock lock(mutex_);
+    const int fd = orphans_.emplace(orphan.process, std::move(pidfd)).first->second.get();
+    epoll_.add(fd, orphan_bit | orphan.process);
+  } catch (const std::system_error&) {
+    // No descriptor is to be had. It is being killed: that takes no time, unless it is stuck in the kernel, when what
+    // it left stays as it is.
+    constexpr int looks = 1'000;
+    for (int look = 0; look < looks; ++look) {
+      if (os::is_gone(orphan.pid)) return bury_orphan(orphan.process);
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  }
+}
+
+void Supervisor::look_at_orphan(shm::OwnerId process) {
+  {
+    const std::scoped_lock lock(mutex_);
+    const auto orphan = orphans_.find(process);
+    if (orphan == orphans_.end()) return;
+    epoll_.remove(orphan->second.get());
+    orphans_.erase(orphan);
+  }
+  bury_orphan(process);
+}
+
+void Supervisor::bury_orphan(shm::OwnerId dead) {
+  settle_estate(dead);
+  shm::Heap::get().reclaim(dead);
+  shm::remove_process(dead);
 }
 
 void Supervisor::close_inherited() noexcept {
@@ -183,6 +229,7 @@ void Supervisor::close_inherited() noexcept {
   wake_.reset();
   for (const auto& [id, server] : servers_) server->close_inherited();
   for (const auto& [id, child] : children_) child->close_inherited();
+  orphans_.clear();
 }
 
 }  // namespace plait::process

@@ -5,6 +5,9 @@
 // do or somebody will start more of them (Watching), takes no signals, and sleeps until the fork server has sent an
 // exit status or a pidfd says that its process died.
 //
+// Of a child that has died it takes over the children, which the kernel kills with it: it watches them until they are
+// dead, and puts in order what they left in shared memory (shm/process_table.hpp).
+//
 // Invariants: a child is in the table from before it is started until its end is reported; its end is reported once,
 // after start() has its pid; no listener is called with the mutex held.
 
@@ -19,6 +22,7 @@
 #include "os/file_descriptor.hpp"
 #include "process/child_process.hpp"
 #include "process/fork_server.hpp"
+#include "shm/process_table.hpp"
 
 namespace plait::process {
 
@@ -65,6 +69,10 @@ class Supervisor {
   void watch_process(const std::shared_ptr<ChildProcess>& child);
   void settle(std::uint64_t id, ExitStatus status);
   void report_all();
+  void settle_estate(shm::OwnerId dead);
+  void watch_orphan(const shm::Orphan& orphan);
+  void bury_orphan(shm::OwnerId dead);
+  void look_at_orphan(shm::OwnerId process);
 
   std::mutex mutex_;
   os::Epoll epoll_;
@@ -72,6 +80,7 @@ class Supervisor {
   // Everything below is guarded by mutex_.
   std::unordered_map<std::uint64_t, std::shared_ptr<ChildProcess>> children_;
   std::unordered_map<std::uint64_t, std::shared_ptr<ForkServer>> servers_;
+  std::unordered_map<shm::OwnerId, os::FileDescriptor> orphans_;
   std::vector<Report> reports_;
   bool runs_ = false;
   std::size_t keepers_ = 0;

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shm/shared_object.hpp"
 
-#include <new>
-
 #include "os/kill_point.hpp"
 #include "shm/heap_arena.hpp"
+#include "shm/heap_table.hpp"
 #include "shm/object_kinds.hpp"
 
 namespace plait::shm {
@@ -13,23 +12,7 @@ namespace {
 using Table = PageList<ObjectEntry, 500>;
 
 // nullptr: nothing was ever shared.
-Table* table_of(const Heap& heap) noexcept {
-  const Offset offset = heap.header().objects.load(std::memory_order_acquire);  // pairs with make_table()
-  return offset == 0 ? nullptr : static_cast<Table*>(heap.at(offset));
-}
-
-Table& make_table(Heap& heap) {
-  if (Table* const table = table_of(heap)) return *table;
-  auto* const made = new (heap.allocate(sizeof(Table))) Table;
-  heap.share(made);
-  Offset none = 0;
-  // acq_rel: the empty table, for all; or theirs
-  if (heap.header().objects.compare_exchange_strong(none, heap.offset_of(made), std::memory_order_acq_rel)) {
-    return *made;
-  }
-  heap.deallocate(made);
-  return *table_of(heap);
-}
+Table* existing_table() noexcept { return existing_heap_table<Table>(Heap::get().header().objects); }
 
 // Those that know its kind have given up what it is made of.
 void destroy(Heap& heap, SharedObject& object) noexcept {
@@ -66,7 +49,8 @@ bool ObjectEntry::end() noexcept {
 void register_object(SharedObject& object) {
   Heap& heap = Heap::get();
   const Offset offset = heap.offset_of(&object);
-  ObjectEntry& entry = make_table(heap).take([offset](ObjectEntry& place) { return place.take(offset); });
+  ObjectEntry& entry =
+      heap_table<Table>(heap.header().objects).take([offset](ObjectEntry& place) { return place.take(offset); });
   object.entry = heap.offset_of(&entry);
   PLAIT_KILL_POINT("objects.registering");
   heap.share(&object);
@@ -114,14 +98,17 @@ void drop_reference(SharedObject& object) noexcept {
 }
 
 void recover_objects(OwnerId dead) noexcept {
-  Heap& heap = Heap::get();
-  Table* const table = table_of(heap);
+  Table* const table = existing_table();
   if (table == nullptr) return;
+  Heap& heap = Heap::get();
   table->for_each([&](ObjectEntry& entry) {
     const Offset offset = entry.look();
     if (offset == 0) return;
     auto& object = *static_cast<SharedObject*>(heap.at(offset));
-    if (has_holder(object, dead) || is_owned_by(object, dead)) {
+    if (heap.contains_block(offset, sizeof(SharedObject), dead)) {
+      // Not shared yet: it died while it made the object, of which nobody else knows.
+      static_cast<void>(entry.end());
+    } else if (has_holder(object, dead) || is_owned_by(object, dead)) {
       recover_object(object, dead);
       PLAIT_KILL_POINT("objects.recovered");
       // In this order: should we die in between, the object stays.

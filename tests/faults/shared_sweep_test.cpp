@@ -353,5 +353,59 @@ TEST_F(SharedSweep, ObjectsThatAreMadeSentAndDropped) {
   EXPECT_LE(shm::Heap::get().bytes_in_use(), before + price_of_deaths);
 }
 
+// ---- processes
+
+void hold_for_ever(mp::Lock lock, mp::Event held) {
+  lock.acquire();
+  held.set();
+  mp::Event().wait();
+}
+
+// Free, or abandoned, once all are dead that could have had it.
+void expect_to_get(const mp::Lock& lock) {
+  bool abandoned = false;
+  EXPECT_TRUE(lock.acquire({.abandoned = &abandoned}));
+  lock.release();
+}
+
+TEST_F(SharedSweep, ProcessesWhenTheirMakerDies) {
+  const std::size_t before = shm::Heap::get().bytes_in_use();
+  for (const char* const method : {"fork", "forkserver"}) {
+    const mp::Lock lock;
+    const int deaths = sweep([] {},
+                             [&] {
+                               const mp::Event held;
+                               mp::Process child({.context = mp::get_context(method)}, hold_for_ever, lock, held);
+                               child.start();
+                               held.wait();
+                               child.kill();
+                               child.join();
+                             },
+                             [&](bool) { expect_to_get(lock); });
+    EXPECT_GT(deaths, 10) << "kill points are missing";
+  }
+  EXPECT_LE(shm::Heap::get().bytes_in_use(), before + price_of_deaths);
+}
+
+// Who is killed has adopted the child of a child, or is about to.
+TEST_F(SharedSweep, ProcessesWhenWhoAdoptsThemDies) {
+  const mp::Lock lock;
+  const int deaths = sweep([] {},
+                           [&] {
+                             const mp::Event held;
+                             mp::Process child = mp::Process::forked([&] {
+                               mp::Process({.context = mp::get_context("fork")}, hold_for_ever, lock, held).start();
+                               mp::Event().wait();
+                             });
+                             child.start();
+                             held.wait();
+                             child.kill();
+                             child.join();
+                             expect_to_get(lock);
+                           },
+                           [&](bool) { expect_to_get(lock); });
+  EXPECT_GT(deaths, 20) << "kill points are missing";
+}
+
 }  // namespace
 }  // namespace plait::faults

@@ -14,7 +14,7 @@
 #include "plait/multiprocessing/queue.hpp"
 #include "plait/multiprocessing/shared_value.hpp"
 #include "plait/multiprocessing/synchronize.hpp"
-#include "shm/heap.hpp"
+#include "shared_objects.hpp"
 
 namespace plait::faults {
 
@@ -23,11 +23,6 @@ using namespace std::chrono_literals;
 
 // ---- what the processes do
 
-void hold_for_ever(mp::Lock lock, mp::Event held) {
-  lock.acquire();
-  held.set();
-  mp::Event().wait();
-}
 void hold_twice_for_ever(mp::RLock lock, mp::Event held) {
   lock.acquire();
   lock.acquire();
@@ -73,35 +68,6 @@ void make_and_send(mp::Queue<mp::RawArray<double>> arrays) {
   arrays.put(mp::RawArray<double>(std::vector<double>{1, 2, 3}));
   mp::Event().wait();
 }
-
-// What of the shared heap is in use; the table of shared objects, which stays, is there.
-std::size_t bytes_in_use() {
-  static_cast<void>(mp::Event());
-  return shm::Heap::get().bytes_in_use();
-}
-// The dead are reclaimed a moment after their end is told.
-bool is_back_at(std::size_t before) {
-  for (const Deadline soon = T; shm::Heap::get().bytes_in_use() > before; std::this_thread::yield()) {
-    if (soon.expired()) return false;
-  }
-  return true;
-}
-
-class SharedObjects : public OverStartMethods {
- protected:
-  void SetUp() override {
-    if (sanitized && forks()) GTEST_SKIP() << "the sanitizer's allocator does not survive a fork beside other threads";
-  }
-  template <class F, class... Args>
-  static mp::Process process(F f, Args&&... args) {
-    return mp::Process({.context = mp::get_context(GetParam())}, f, std::forward<Args>(args)...);
-  }
-  // Dead, and what it held put in order: that is done before its end is told.
-  static void kill(mp::Process& process) {
-    process.kill();
-    process.join();
-  }
-};
 
 // ---- locks
 

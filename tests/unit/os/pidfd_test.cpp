@@ -68,4 +68,12 @@ TEST(Pidfd, OfNobodyThrows) {
 
 }  // namespace
 
+TEST(Pidfd, OfWhoHadThePidAtATime) {
+  EXPECT_TRUE(open_pidfd(::getpid(), since_boot()));
+  EXPECT_FALSE(open_pidfd(::getpid(), SinceBoot::zero())) << "whoever had the pid then is gone";
+  EXPECT_FALSE(open_pidfd(1 << 30, since_boot()));
+  EXPECT_FALSE(is_gone(::getpid()));
+  EXPECT_TRUE(is_gone(1 << 30));
+}
+
 }  // namespace plait::os

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+//
+// The processes of a family, each from before it is started until what it left has been put in order, and who watches
+// it: so that of a process that died the children are watched by somebody else, whatever these hold of shared objects.
+//
+//   announce ──▶ announced ──begin──▶ alive ──(its end)──▶ remove
+//                    └──adopt_children──▶ refused: never begins
+//
+// Invariants
+//   watched   who watches a process lives, or has died and is itself in the table
+//   in order  what a process left is put in order when it is dead, or was refused before it touched anything
+//   last      a process is removed after its children were adopted, and after all that it left is in order
+// Model: tests/model/process_table.pml.
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "os/pidfd.hpp"
+#include "shm/heap.hpp"
+
+namespace plait::shm {
+
+// `process` is about to be started by this process, which watches it. Throws OutOfSharedMemory.
+void announce_process(OwnerId process);
+
+// By the process itself, before it touches anything that others share. False: who started it has died, and it must end.
+[[nodiscard]] bool begin_process(OwnerId self) noexcept;
+
+struct Orphan {
+  OwnerId process;
+  pid_t pid;            // 0: it never begins
+  os::SinceBoot begun;  // when it had this pid
+};
+// After `dead` has died: its children are watched by this process from here on. Throws std::bad_alloc: those that were
+// not returned stay the children of `dead`.
+std::vector<Orphan> adopt_children(OwnerId dead);
+
+// It is dead, and nothing is left to be done.
+void remove_process(OwnerId process) noexcept;
+
+}  // namespace plait::shm
