@@ -41,6 +41,18 @@ class PLAIT_EXPORT IndexError : public Error {
   using Error::Error;
 };
 
+// There is no such key in the dictionary.
+class PLAIT_EXPORT KeyError : public Error {
+ public:
+  using Error::Error;
+};
+
+// The object has no attribute of that name.
+class PLAIT_EXPORT AttributeError : public Error {
+ public:
+  using Error::Error;
+};
+
 // The object cannot do that in its present state, such as submit after shutdown.
 class PLAIT_EXPORT RuntimeError : public Error {
  public:

@@ -6,8 +6,8 @@
 
 namespace plait::detail {
 
-void throw_bad_index(std::ptrdiff_t index, std::size_t size) {
-  throw IndexError("index " + std::to_string(index) + " of an array of " + std::to_string(size));
+void throw_bad_index(std::ptrdiff_t index, std::size_t size, const char* kind) {
+  throw IndexError("index " + std::to_string(index) + " of " + kind + " of " + std::to_string(size));
 }
 
 std::size_t checked_array_size(std::ptrdiff_t size, std::size_t element_size) {

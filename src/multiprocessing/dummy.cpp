@@ -2,8 +2,12 @@
 #include "plait/multiprocessing/dummy.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
+#include <memory>
 #include <mutex>
+#include <string>
+#include <string_view>
 #include <system_error>
 
 #include "plait/errors.hpp"
@@ -39,9 +43,44 @@ std::string_view message_part(std::string_view whole, std::ptrdiff_t offset, std
   return whole.substr(static_cast<std::size_t>(offset), size ? static_cast<std::size_t>(*size) : rest);
 }
 
+void throw_no_key(const std::string& key) {
+  throw KeyError("there is no " + (key.empty() ? "such key" : "key " + key) + " in the dictionary");
+}
+
+void throw_no_attribute(std::string_view name) {
+  throw AttributeError("the namespace has no attribute '" + std::string(name) + "'");
+}
+
+void throw_other_attribute(std::string_view name) {
+  throw TypeError("the attribute '" + std::string(name) + "' is a value of another type");
+}
+
 }  // namespace plait::detail
 
 namespace plait::multiprocessing::dummy {
+
+struct managers::SyncManager::State {
+  enum class Stage : std::uint8_t { made, started, shut_down };
+  std::atomic<Stage> stage = Stage::made;
+};
+
+managers::SyncManager::SyncManager() : state_(std::make_shared<State>()) {}
+
+void managers::SyncManager::start() {
+  auto expected = State::Stage::made;
+  if (!state_->stage.compare_exchange_strong(expected, State::Stage::started)) {
+    throw ProcessError(expected == State::Stage::started ? "the manager was started before"
+                                                         : "the manager was shut down: make a new one");
+  }
+}
+
+void managers::SyncManager::shutdown() noexcept { state_->stage = State::Stage::shut_down; }
+
+void managers::SyncManager::check_running() const {
+  const State::Stage stage = state_->stage;
+  if (stage == State::Stage::made) throw AssertionError("the manager is not started: start() it");
+  if (stage == State::Stage::shut_down) throw AssertionError("the manager was shut down: make a new one");
+}
 
 void Process::start() {
   Thread::start();

@@ -190,6 +190,8 @@ std::span<const ExceptionCodec* const> known_exceptions() {
       &exception_codec<ValueError>(),
       &exception_codec<TypeError>(),
       &exception_codec<IndexError>(),
+      &exception_codec<KeyError>(),
+      &exception_codec<AttributeError>(),
       &exception_codec<RuntimeError>(),
       &exception_codec<TimeoutError>(),
       &exception_codec<CancelledError>(),

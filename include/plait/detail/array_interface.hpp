@@ -13,12 +13,12 @@
 #include <utility>
 
 #include "plait/detail/export.hpp"
+#include "plait/detail/sequence_index.hpp"
 #include "plait/errors.hpp"
 #include "plait/until.hpp"
 
 namespace plait::detail {
 
-[[noreturn]] PLAIT_EXPORT void throw_bad_index(std::ptrdiff_t index, std::size_t size);
 // In bytes. Throws ValueError: less than 0; OutOfSharedMemory: more than there can be.
 PLAIT_EXPORT std::size_t checked_array_size(std::ptrdiff_t size, std::size_t element_size);
 
@@ -33,20 +33,11 @@ class ArrayInterface {
   // Without a check.
   [[nodiscard]] T& operator[](std::size_t index) const { return self().data()[index]; }
   // A negative index counts from the end, as in Python. Throws IndexError: there is no such element.
-  [[nodiscard]] T& at(std::ptrdiff_t index) const {
-    const auto count = static_cast<std::ptrdiff_t>(self().size());
-    if (index < -count || index >= count) throw_bad_index(index, self().size());
-    return self().data()[index < 0 ? index + count : index];
-  }
+  [[nodiscard]] T& at(std::ptrdiff_t index) const { return self().data()[place_of(index, self().size(), "an array")]; }
   // The elements [from, to), with Python's rules for slices: negative ones count from the end, what is outside is cut.
   [[nodiscard]] std::span<T> slice(std::ptrdiff_t from, std::ptrdiff_t to) const {
-    const auto count = static_cast<std::ptrdiff_t>(self().size());
-    const auto place = [count](std::ptrdiff_t i) {
-      return std::clamp(i < 0 ? i + count : i, std::ptrdiff_t{0}, count);
-    };
-    const std::ptrdiff_t first = place(from);
-    return span().subspan(static_cast<std::size_t>(first),
-                          static_cast<std::size_t>(std::max(place(to) - first, std::ptrdiff_t{0})));
+    const Slice part = slice_of(from, to, self().size());
+    return span().subspan(part.begin, part.size);
   }
 
   // Of arrays of char, as Python's 'c': the text up to the first NUL, all bytes, and setting the text, with a NUL after

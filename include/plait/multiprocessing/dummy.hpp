@@ -15,11 +15,11 @@
 // targets and tasks. The other way round, from threads to processes, a program may have to change: only here are
 // captures and values allowed that cannot travel.
 //
-// Differs from Python: Lock, Queue and the like are such handles, not plait::threading's and plait::queue's classes;
-// there is no Manager.
+// Differs from Python: Lock, Queue and the like are such handles, not plait::threading's and plait::queue's classes.
 
 #include "plait/multiprocessing/context.hpp"
 #include "plait/multiprocessing/dummy/connection.hpp"
+#include "plait/multiprocessing/dummy/manager.hpp"
 #include "plait/multiprocessing/dummy/process.hpp"
 #include "plait/multiprocessing/dummy/queue.hpp"
 #include "plait/multiprocessing/dummy/shared_value.hpp"

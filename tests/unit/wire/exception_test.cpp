@@ -135,6 +135,8 @@ TEST(Exceptions, OursKeepTypeAndMessage) {
   expect_known(InvalidStateError("e"));
   expect_known(AssertionError("f"));
   expect_known(EOFError("g"));
+  expect_known(KeyError("o"));
+  expect_known(AttributeError("p"));
   expect_known(NotImplementedError("h"));
   expect_known(OutOfSharedMemory("i"));
   expect_known(EncodeError("j"));
