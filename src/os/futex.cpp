@@ -39,24 +39,24 @@ bool futex_wait(const std::atomic<std::uint32_t>& word, std::uint32_t expected,
   return result == 0 || errno != ETIMEDOUT;
 }
 
-bool futex_wait_or_stop(const std::atomic<std::uint32_t>& word, std::uint32_t expected,
-                        std::optional<steady_clock::time_point> deadline,
-                        const std::atomic<std::uint32_t>& stop) noexcept {
-  std::array<futex_waitv, 2> words{};
-  words[0] = {.val = expected, .uaddr = reinterpret_cast<std::uintptr_t>(&word), .flags = FUTEX_32, .__reserved = 0};
-  words[1] = {.val = 0,
-              .uaddr = reinterpret_cast<std::uintptr_t>(&stop),
-              .flags = FUTEX_32 | FUTEX_PRIVATE_FLAG,
-              .__reserved = 0};
+bool futex_wait_any(std::span<const FutexWord> words, std::optional<steady_clock::time_point> deadline) noexcept {
+  std::array<futex_waitv, most_futex_words> waited;  // only what is used is written
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    waited[i] = {.val = words[i].expected,
+                 .uaddr = reinterpret_cast<std::uintptr_t>(words[i].word),
+                 .flags = FUTEX_32 | (words[i].scope == Scope::private_ ? unsigned{FUTEX_PRIVATE_FLAG} : 0U),
+                 .__reserved = 0};
+  }
   timespec until{};
   if (deadline) until = to_timespec(*deadline);
-  if (syscall(SYS_futex_waitv, words.data(), words.size(), 0, deadline ? &until : nullptr, CLOCK_MONOTONIC) >= 0) {
+  if (syscall(SYS_futex_waitv, waited.data(), words.size(), 0, deadline ? &until : nullptr, CLOCK_MONOTONIC) >= 0) {
     return true;
   }
   if (errno != ENOSYS) return errno != ETIMEDOUT;
   const auto next_look = steady_clock::now() + std::chrono::milliseconds(50);
-  if (deadline && *deadline <= next_look) return futex_wait(word, expected, deadline, Scope::shared);
-  futex_wait(word, expected, next_look, Scope::shared);
+  const FutexWord& first = words.front();
+  if (deadline && *deadline <= next_look) return futex_wait(*first.word, first.expected, deadline, first.scope);
+  futex_wait(*first.word, first.expected, next_look, first.scope);
   return true;
 }
 

@@ -9,8 +9,10 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 
 namespace plait::os {
 
@@ -24,11 +26,19 @@ enum class Scope : std::uint8_t { private_, shared };
 bool futex_wait(const std::atomic<std::uint32_t>& word, std::uint32_t expected,
                 std::optional<std::chrono::steady_clock::time_point> deadline, Scope scope) noexcept;
 
-// As futex_wait, of a shared word, but also until `stop`, a word of this process, is not 0 any more; who changes that
-// wakes its sleepers (private_). Where the kernel cannot wait for two words (before Linux 5.16) it returns every 50 ms.
-bool futex_wait_or_stop(const std::atomic<std::uint32_t>& word, std::uint32_t expected,
-                        std::optional<std::chrono::steady_clock::time_point> deadline,
-                        const std::atomic<std::uint32_t>& stop) noexcept;
+// A word to sleep on beside others, while it is `expected`.
+struct FutexWord {
+  const std::atomic<std::uint32_t>* word;
+  std::uint32_t expected;
+  Scope scope;
+};
+inline constexpr std::size_t most_futex_words = 128;  // the kernel's limit
+
+// As futex_wait, while each of the words (at most most_futex_words) is what is expected of it. More than one of them
+// may have been woken when it returns: who wakes one sleeper of each may have hit this one every time. Where the kernel
+// cannot wait for several words (before Linux 5.16) it sleeps on the first, and returns after 50 ms at most.
+bool futex_wait_any(std::span<const FutexWord> words,
+                    std::optional<std::chrono::steady_clock::time_point> deadline) noexcept;
 
 // Wakes at most `count` sleepers; returns how many. The word may be gone already (its address is only compared), so
 // waking after the last look at an object is legal.

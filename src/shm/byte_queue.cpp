@@ -274,8 +274,7 @@ ByteQueue::Outcome ByteQueue::wait_for(SleepersWord& sleepers, const Until& unti
     outcome = attempt();
   } while (outcome == Outcome::not_in_time && !sleep.is_over() && !until.is_over());
   if (!has_slept) return outcome;
-  static_cast<void>(sleepers.announce());
-  if (is_ready() && sleepers.take()) sleepers.wake_one();
+  sleepers.pass_on(is_ready);
   return outcome;
 }
 

@@ -79,6 +79,15 @@ class ByteQueue {
   [[nodiscard]] std::uint64_t size() const noexcept;
   [[nodiscard]] std::uint64_t maxsize() const noexcept { return maxsize_; }
 
+  // A get would not wait: there is something, or it was shut down.
+  [[nodiscard]] bool is_ready_for_get() const noexcept { return has_items() || is_shut_down(); }
+  // For who waits for several queues, and so among the getters of each (queue_wait.hpp): announces itself; sleeps, if
+  // then none is ready; and whenever it has slept, passes on what may have woken it.
+  [[nodiscard]] os::FutexWord announce_getter() noexcept { return getters_.to_sleep_on(getters_.announce()); }
+  void getter_has_slept() noexcept {
+    getters_.pass_on([this] { return has_items(); });
+  }
+
   // False: more often than put.
   bool task_done() noexcept;
   // False: not in time.

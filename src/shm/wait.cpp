@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shm/wait.hpp"
 
+#include <algorithm>
+#include <array>
 #include <climits>
 
 namespace plait::shm {
@@ -21,9 +23,19 @@ void Sleep::on(const Word& word, std::uint32_t expected) noexcept {
   if (!callback_) {
     is_over_ = !os::futex_wait(word, expected, deadline_, os::Scope::shared);
   } else {
-    const bool in_time = os::futex_wait_or_stop(word, expected, deadline_, stopped_);
-    is_over_ = !in_time || stopped_.load(std::memory_order_relaxed) != 0;
+    const os::FutexWord shared{&word, expected, os::Scope::shared};
+    on_any({&shared, 1});
   }
+}
+
+void Sleep::on_any(std::span<const os::FutexWord> words) noexcept {
+  std::array<os::FutexWord, most_words + 1> with_stop;
+  if (callback_) {
+    *std::copy(words.begin(), words.end(), with_stop.begin()) = {&stopped_, 0, os::Scope::private_};
+    words = {with_stop.data(), words.size() + 1};
+  }
+  const bool in_time = os::futex_wait_any(words, deadline_);
+  is_over_ = !in_time || stopped_.load(std::memory_order_relaxed) != 0;
 }
 
 }  // namespace plait::shm

@@ -6,8 +6,10 @@
 #include <atomic>
 #include <chrono>
 #include <climits>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <stop_token>
 
 #include "os/futex.hpp"
@@ -32,6 +34,9 @@ class Sleep {
 
   // Sleeps while `word` is `expected`, until woken; for no reason at times.
   void on(const Word& word, std::uint32_t expected) noexcept;
+  // While each of the words, at most most_words, is what is expected of it.
+  static constexpr std::size_t most_words = os::most_futex_words - 1;  // one is for the stop
+  void on_any(std::span<const os::FutexWord> words) noexcept;
 
  private:
   struct OnStop {
@@ -59,6 +64,10 @@ class SleepersWord {
   // What to sleep on.
   [[nodiscard]] std::uint32_t announce() noexcept { return word_.fetch_or(some, std::memory_order_seq_cst) | some; }
   void sleep(Sleep& sleep, std::uint32_t announced) const noexcept { sleep.on(word_, announced); }
+  // For a sleep on several.
+  [[nodiscard]] os::FutexWord to_sleep_on(std::uint32_t announced) const noexcept {
+    return {&word_, announced, os::Scope::shared};
+  }
 
   // True: somebody may be asleep, and the caller is the one to wake.
   [[nodiscard]] bool take() noexcept {
@@ -69,6 +78,13 @@ class SleepersWord {
     return false;
   }
   void wake_one() const noexcept { wake(word_, 1); }
+  // By who has slept on it and goes on, for whatever reason, in place of a waker who could not know: says again that
+  // some may be asleep, and if there is something for them wakes the next.
+  template <class Ready>
+  void pass_on(Ready is_ready) noexcept {
+    static_cast<void>(announce());
+    if (is_ready() && take()) wake_one();
+  }
   // Everybody, also who is only about to sleep.
   void broadcast() noexcept {
     word_.fetch_add(once, std::memory_order_seq_cst);
