@@ -3,9 +3,11 @@
 //
 // From handles to the shared objects, for the sources of this folder.
 
+#include <cerrno>
 #include <new>
 #include <utility>
 
+#include "os/error.hpp"
 #include "plait/detail/shared_handle.hpp"
 #include "shm/hold.hpp"
 #include "shm/shared_objects.hpp"
@@ -31,6 +33,12 @@ shm::Hold& make_shared_object(std::size_t extra_bytes, Args&&... args) {
 template <class Object>
 Object& shared_object(const shm::Hold& hold) {
   return static_cast<Object&>(hold.object());
+}
+
+// The queue of a hold, for what looks at it. Throws std::system_error (EBADF): closed in this process; RuntimeError.
+inline shm::ByteQueue& readable_queue(const shm::Hold& hold) {
+  if (hold.is_closed()) os::throw_system_error(EBADF, "queue", "closed in this process");
+  return shared_object<shm::SharedQueue>(hold).queue;
 }
 
 // One more handle of an object to which another one refers.

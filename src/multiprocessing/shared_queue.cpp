@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plait/detail/shared_queue.hpp"
 
-#include <cerrno>
 #include <utility>
 
 #include "multiprocessing/shared_access.hpp"
-#include "os/error.hpp"
 #include "plait/errors.hpp"
 
 namespace plait::detail {
@@ -29,12 +27,6 @@ SharedQueueOutcome translate(ByteQueue::Outcome outcome) noexcept {
 // For what moves items.
 ByteQueue& open_queue(const shm::Hold& hold) {
   if (hold.is_closed()) throw ValueError("the queue is closed in this process");
-  return shared_object<SharedQueue>(hold).queue;
-}
-
-// For what looks at it.
-ByteQueue& readable_queue(const shm::Hold& hold) {
-  if (hold.is_closed()) os::throw_system_error(EBADF, "queue", "closed in this process");
   return shared_object<SharedQueue>(hold).queue;
 }
 

@@ -14,11 +14,14 @@
 #include <vector>
 
 #include "fault_test.hpp"
+#include "os/file_descriptor.hpp"
 #include "os/kill_point.hpp"
+#include "plait/multiprocessing/connection/wait.hpp"
 #include "plait/multiprocessing/queue.hpp"
 #include "plait/multiprocessing/shared_value.hpp"
 #include "plait/multiprocessing/synchronize.hpp"
 #include "shm/heap.hpp"
+#include "support/family.hpp"
 
 namespace plait::faults {
 namespace {
@@ -161,6 +164,52 @@ TEST_F(SharedSweep, QueueWhenOneOfTheSleepingDies) {
     }
     while (answers.try_get()) {
     }
+  }
+}
+
+// Until the process sleeps, or has died.
+void await_sleep(const mp::Process& process) {
+  const std::string path = "/proc/" + std::to_string(process.pid().value()) + "/stat";
+  for (int seen = 0; seen < 50;) {  // so often in a row, since it may sleep a little on its way
+    const std::string stat = tests::read_file(path);
+    const auto state = stat.rfind(") ");
+    if (state == std::string::npos || stat[state + 2] == 'Z') return;
+    seen = stat[state + 2] == 'S' ? seen + 1 : 0;
+    std::this_thread::yield();
+  }
+}
+
+// It waits for two queues, and takes nothing; alone, and beside a descriptor.
+TEST_F(SharedSweep, QueueWhenOneThatWaitsForSeveralDies) {
+  const mp::Queue<int> queue, beside, answers;
+  const os::FileDescriptor event = os::make_event();
+  for (const bool has_descriptor : {false, true}) {
+    std::vector<mp::Waitable> all{beside, queue};
+    if (has_descriptor) all.emplace_back(event.get());
+    int deaths = 0;
+    for (long round = 0; round < 60 && !testing::Test::HasFailure(); ++round) {
+      mp::Process other = mp::Process::forked([&] { answers.put(queue.get()); });
+      mp::Process victim = mp::Process::forked([&] {
+        points_to_pass = round % 6;
+        static_cast<void>(mp::connection::wait(all));
+        points_to_pass = -1;
+      });
+      mp::Process& first = round % 2 == 0 ? victim : other;
+      mp::Process& second = round % 2 == 0 ? other : victim;
+      for (mp::Process* const process : {&first, &second}) {
+        process->start();
+        await_sleep(*process);
+      }
+      queue.put(1);
+      EXPECT_EQ(answers.try_get(10s), 1);
+      beside.put(2);
+      victim.join();
+      if (victim.exitcode() == -SIGKILL) ++deaths;
+      other.join();
+      EXPECT_EQ(other.exitcode(), 0);
+      EXPECT_EQ(beside.try_get(), 2);
+    }
+    EXPECT_GT(deaths, 20) << "kill points are missing";
   }
 }
 

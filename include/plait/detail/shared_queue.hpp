@@ -11,6 +11,10 @@
 #include "plait/detail/shared_handle.hpp"
 #include "plait/until.hpp"
 
+namespace plait::multiprocessing {
+class Waitable;
+}
+
 namespace plait::detail {
 
 // Room for a message to be put, or one that was got: here, or in a block of the shared heap. To be filled at once: most
@@ -63,6 +67,9 @@ class PLAIT_EXPORT SharedQueueHandle : public SharedHandle {
 
   void close() const noexcept;
   [[nodiscard]] bool is_closed() const noexcept;
+
+ private:
+  friend class multiprocessing::Waitable;
 };
 
 // For outcomes that are not `done`: Full or ShutDown, Empty or ShutDown.
