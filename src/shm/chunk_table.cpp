@@ -36,8 +36,8 @@ ChunkTable::ChunkTable(int fd, std::byte* base, std::size_t size, bool create) :
   if (!os::reserve_pages(fd, 0, page_size)) {
     throw std::system_error(std::make_error_code(std::errc::not_enough_memory), "fallocate of the shared heap");
   }
-  new (base)
-      HeapHeader{.next_owner = 2, .frontier = 0, .cached_pages = 0, .objects = 0, .processes = 0, .tracked_names = 0};
+  new (base) HeapHeader{
+      .next_owner = 2, .frontier = 0, .cached_pages = 0, .cursor = 0, .objects = 0, .processes = 0, .tracked_names = 0};
 }
 
 std::uint32_t ChunkTable::frontier() const noexcept {
@@ -152,7 +152,8 @@ void ChunkTable::free_run(std::uint32_t head, ChunkWord word, OwnerId self) noex
   if (!keep) release(head, 1);
   PLAIT_KILL_POINT("heap.run.freed");
   // relaxed, here and below: where to look first is only a hint
-  if (head < cursor_.load(std::memory_order_relaxed)) cursor_.store(head, std::memory_order_relaxed);
+  std::atomic<std::uint32_t>& cursor = header().cursor;
+  if (head < cursor.load(std::memory_order_relaxed)) cursor.store(head, std::memory_order_relaxed);
   entry(head).set(ChunkWord::free(keep ? closing.pages_in(0) : 0));
 }
 
@@ -213,7 +214,7 @@ std::uint32_t ChunkTable::find_run(std::uint32_t from, std::uint32_t to, std::ui
 std::uint32_t ChunkTable::find_run(std::uint64_t pages) noexcept {
   const std::uint32_t chunks = chunks_of(pages);
   const std::uint32_t end = frontier();
-  const std::uint32_t start = std::min(cursor_.load(std::memory_order_relaxed), end);
+  const std::uint32_t start = std::min(header().cursor.load(std::memory_order_relaxed), end);
   const bool may_have_pages = header().cached_pages.load(std::memory_order_relaxed) >= pages;
   for (const bool with_pages : {true, false}) {
     if (with_pages && !may_have_pages) continue;
@@ -248,7 +249,7 @@ std::uint32_t ChunkTable::claim_pages(OwnerId self, std::uint64_t pages) noexcep
     const std::uint32_t head = find_run(pages);
     if (head == no_chunk) return no_chunk;
     if (claim_run(head, chunks_of(pages), self)) {
-      cursor_.store(head + chunks_of(pages), std::memory_order_relaxed);
+      header().cursor.store(head + chunks_of(pages), std::memory_order_relaxed);
       return head;
     }
   }

@@ -117,9 +117,12 @@ struct HeapHeader {
   std::atomic<std::uint32_t> next_owner;
   std::atomic<std::uint32_t> frontier;      // chunks that were ever claimed lie below it
   std::atomic<std::uint64_t> cached_pages;  // of free chunks; crashes make it drift, it is recounted when it seems high
-  std::atomic<Offset> objects;              // the table of shared objects (shared_object.hpp)
-  std::atomic<Offset> processes;            // that of processes (process_table.hpp)
-  std::atomic<Offset> tracked_names;        // process/tracked_names.hpp
+  std::atomic<std::uint32_t>
+      cursor;                     // where to look for a free run first; a hint. All processes have the same, so that
+                                  // what one has just freed is what another fills next, and caches still know it
+  std::atomic<Offset> objects;    // the table of shared objects (shared_object.hpp)
+  std::atomic<Offset> processes;  // that of processes (process_table.hpp)
+  std::atomic<Offset> tracked_names;  // process/tracked_names.hpp
 };
 
 // A process's view of the chunks. Thread-safe, and safe against the death of any process at any instruction.
@@ -197,7 +200,6 @@ class ChunkTable {
   Offset block_words_;
   Offset first_chunk_;
   std::atomic<std::uint32_t> entries_with_pages_{0};  // of the table itself; this process knows of no more
-  std::atomic<std::uint32_t> cursor_{0};              // where to look for a free run first; a hint
 };
 
 }  // namespace plait::shm
