@@ -109,10 +109,11 @@ class Value : public RawValue<T>, public detail::GuardedBy<detail::SharedLockHan
 // ---- arrays
 
 // Elements of type T in shared memory, without a lock; their number is fixed. A handle like RawValue: an array of any
-// size goes to another process without being copied. Ranges of all kinds are made of it: it is a contiguous range.
+// size goes to another process without being copied, also where the parameter is a view of it. It is a contiguous range.
 //
+//   double mean_of_part(std::span<const double> samples, Part part);
 //   mp::RawArray<double> samples(1 << 27);                  // 1 GiB
-//   pool.map(mean_of_part, parts, std::views::repeat(samples));
+//   for (double mean : pool.map(plait::partial(mean_of_part, samples), parts)) …
 template <class T>
 class RawArray : public detail::SharedMemoryHandle, public detail::ArrayInterface<RawArray<T>, T> {
   static_assert(detail::shared_by_bytes<T>,

@@ -68,6 +68,36 @@ struct Travelling<Arg> {
   using type = std::string;
 };
 
+// Parameter types that are views: they may point into the message for the time of the call.
+template <class P>
+inline constexpr bool is_span = false;
+template <class T>
+inline constexpr bool is_span<std::span<const T>> = flat<T>;
+template <class P>
+inline constexpr bool is_view = is_span<P> || std_kind<P> == Kind::view;
+
+// As what an argument travels for a parameter P. A handle of shared memory of which P is a view goes itself: what it is
+// a handle of is there already, and is not copied.
+template <class P, class Arg>
+struct TravelsFor {
+  using type = P;
+};
+template <class P, class Arg>
+  requires(is_span<std::remove_cvref_t<P>> && kind_of<std::decay_t<Arg>> == Kind::handle &&
+           std::is_convertible_v<std::decay_t<Arg>, std::remove_cvref_t<P>>)
+struct TravelsFor<P, Arg> {
+  using type = std::decay_t<Arg>;
+};
+template <class Params, class... Args>
+struct TravelFor {
+  using type = Params;
+};
+template <class... Ps, class... Args>
+  requires(sizeof...(Ps) == sizeof...(Args))
+struct TravelFor<Types<Ps...>, Args...> {
+  using type = Types<typename TravelsFor<Ps, Args>::type...>;
+};
+
 // The parameter types of a call of F with Args, one for each argument. Types<> for the wrong number of arguments.
 template <class F, class... Args>
 struct CallParams {
@@ -78,20 +108,11 @@ Types<Self, Ps...> with_self(Types<Ps...>);
 template <class F, class Self, class... Args>
   requires(std::is_member_pointer_v<F>)
 struct CallParams<F, Self, Args...> {
-  using type = decltype(with_self<std::decay_t<Self>>(typename Signature<F>::Params()));
+  using type =
+      decltype(with_self<std::decay_t<Self>>(typename TravelFor<typename Signature<F>::Params, Args...>::type()));
 };
 template <class F, class... Args>
   requires(Signature<F>::known && !std::is_member_pointer_v<F>)
-struct CallParams<F, Args...> {
-  using type = typename Signature<F>::Params;
-};
-
-// Parameter types that are views: they may point into the message for the time of the call.
-template <class P>
-inline constexpr bool is_span = false;
-template <class T>
-inline constexpr bool is_span<std::span<const T>> = flat<T>;
-template <class P>
-inline constexpr bool is_view = is_span<P> || std_kind<P> == Kind::view;
+struct CallParams<F, Args...> : TravelFor<typename Signature<F>::Params, Args...> {};
 
 }  // namespace plait::wire
