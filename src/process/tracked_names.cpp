@@ -5,6 +5,7 @@
 #include <new>
 
 #include "os/kill_point.hpp"
+#include "plait/errors.hpp"
 #include "shm/chunk_table.hpp"
 
 namespace plait::process {
@@ -19,19 +20,21 @@ NamePage* page_at(std::atomic<shm::Offset>& link) noexcept {
   return heap.contains_block(offset, sizeof(NamePage)) ? static_cast<NamePage*>(heap.at(offset)) : nullptr;
 }
 
-// The page that the link leads to; a new one, if there is none. If this process is killed between adopting the page, so
+// The page that the link leads to; a new one, if there is none. If this process is killed between sharing the page, so
 // that it does not die with it, and linking it, the page is lost until the family ends.
 NamePage& next_page(std::atomic<shm::Offset>& link) {
   if (NamePage* const page = page_at(link)) return *page;
   shm::Heap& heap = shm::Heap::get();
   void* const block = heap.allocate(sizeof(NamePage));
   NamePage* const fresh = new (block) NamePage{};
-  heap.adopt(block);
-  PLAIT_KILL_POINT("names.page.adopted");
+  heap.share(block);
+  PLAIT_KILL_POINT("names.page.shared");
   shm::Offset none = 0;
   if (link.compare_exchange_strong(none, heap.offset_of(block), std::memory_order_acq_rel)) return *fresh;
   heap.deallocate(block);
-  return next_page(link);
+  NamePage* const theirs = page_at(link);
+  if (theirs == nullptr) throw RuntimeError("plait: a process has written nonsense into the table of names");
+  return *theirs;
 }
 
 NameEntry* claim_entry(NamePage& page) noexcept {

@@ -23,7 +23,7 @@ std::size_t names_left(const std::string& prefix) {
 
 // Over who is killed; see programs/memory_sweep.cpp.
 class TrackerSweep : public testing::TestWithParam<const char*> {};
-PLAIT_OVER_START_METHODS(TrackerSweep, "server", "alone");
+PLAIT_OVER_START_METHODS(TrackerSweep, "server", "alone", "child");
 
 TEST_P(TrackerSweep, NoNameStaysAtWhicheverStepItsMakerIsKilled) {
   int deaths = 0, made = 0;
