@@ -45,8 +45,8 @@ void QueueParcel::give_up() noexcept {
   }
 }
 
-SharedQueueHandle::SharedQueueHandle(std::int64_t maxsize)
-    : SharedHandle(make_shared_object<SharedQueue>(0, maxsize)) {}
+SharedQueueHandle::SharedQueueHandle(std::int64_t maxsize, bool of_tasks)
+    : SharedHandle(make_shared_object<SharedQueue>(0, maxsize, of_tasks)) {}
 
 SharedQueueHandle::SharedQueueHandle(ArrivedHandle arrived)
     : SharedHandle(shm::Hold::arrive(arrived.word, SharedQueue::its_kind)) {}
@@ -76,7 +76,7 @@ std::size_t SharedQueueHandle::size() const { return readable_queue(hold()).size
 std::int64_t SharedQueueHandle::maxsize() const { return shared_object<SharedQueue>(hold()).maxsize; }
 
 void SharedQueueHandle::task_done() const {
-  if (!shared_object<SharedQueue>(hold()).queue.task_done()) throw ValueError("task_done() called too many times");
+  if (!shared_object<SharedQueue>(hold()).queue.task_done(hold().owner())) throw ValueError("task_done() called too many times");
 }
 
 bool SharedQueueHandle::join(const Until& until) const { return shared_object<SharedQueue>(hold()).queue.join(until); }

@@ -27,7 +27,7 @@ constexpr std::uint64_t padded(std::uint64_t size) noexcept { return (size + 7) 
 
 }  // namespace
 
-ByteQueue::ByteQueue(std::uint64_t maxsize) : maxsize_(maxsize) {
+ByteQueue::ByteQueue(std::uint64_t maxsize, bool of_tasks) : maxsize_(maxsize), of_tasks_(of_tasks) {
   const Offset first = Heap::get().offset_of(&new_segment());
   tail_.cursors[0].segment = first;
   head_.cursors[0].segment = first;
@@ -166,7 +166,9 @@ ByteQueue::Outcome ByteQueue::try_read(OwnerId self, std::span<std::byte> buffer
   }
   const Offset before = head_.now(count).segment;
   try {
+    Account* const account = of_tasks_ ? &open_account(self) : nullptr;
     read(self, count, buffer, message);
+    if (account != nullptr) account->got.set_after(count, account->got.at(count) + 1);
   } catch (...) {
     head_.lock.release();
     throw;
@@ -286,15 +288,54 @@ std::uint64_t ByteQueue::size() const noexcept {
 
 // ---- tasks
 
-bool ByteQueue::task_done() noexcept {
-  std::uint64_t done = done_.load(std::memory_order_relaxed);
-  do {
-    if (done >= tail_.count.load(std::memory_order_seq_cst)) return false;
-    // seq_cst: before the look at the joiners; and release: what was done is seen by them
-  } while (!done_.compare_exchange_weak(done, done + 1, std::memory_order_seq_cst, std::memory_order_relaxed));
-  PLAIT_KILL_POINT("queue.task_done");
-  if (unfinished_tasks() == 0 && joiners_.take()) joiners_.broadcast();
-  return true;
+ByteQueue::Account* ByteQueue::account_of(OwnerId process) noexcept {
+  return accounts_.find(
+      [process](const Account& account) { return account.owner.load(std::memory_order_relaxed) == process; });
+}
+
+// By the owner of the head. Throws OutOfSharedMemory.
+ByteQueue::Account& ByteQueue::open_account(OwnerId self) {
+  if (Account* const account = account_of(self)) return *account;
+  return accounts_.take([self](Account& free_one) {
+    OwnerId nobody = 0;
+    // acquire: pairs with close_account(). Its former owner had called done all that it got: the totals may go on.
+    return free_one.owner.load(std::memory_order_relaxed) == 0 &&
+           free_one.owner.compare_exchange_strong(nobody, self, std::memory_order_acquire, std::memory_order_relaxed);
+  });
+}
+
+bool ByteQueue::task_done(OwnerId self) noexcept {
+  tasks_.acquire(self, {});
+  PLAIT_KILL_POINT("queue.task.locked");
+  const bool is_one = unfinished_tasks() > 0;
+  if (is_one) settle(1, account_of(self));
+  tasks_.release();
+  PLAIT_KILL_POINT("queue.task.unlocked");
+  if (is_one && unfinished_tasks() == 0 && joiners_.take()) joiners_.broadcast();
+  return is_one;
+}
+
+// By the owner of tasks_.
+void ByteQueue::settle(std::uint64_t tasks, Account* account) noexcept {
+  const std::uint64_t count = done_.load(std::memory_order_relaxed);
+  if (account != nullptr) account->done.set_after(count, account->done.at(count) + tasks);
+  PLAIT_KILL_POINT("queue.task.booked");
+  // seq_cst: before the look at the joiners; and release: what was done is seen by them
+  done_.store(count + tasks, std::memory_order_seq_cst);
+  PLAIT_KILL_POINT("queue.task.counted");
+}
+
+// Nobody else will call done what the dead had got. May be repeated.
+void ByteQueue::close_account(Account& account) noexcept {
+  if (tasks_.acquire(Heap::get().self(), Until(patience)) == OwnerLock::Taken::no) return;
+  const std::uint64_t got = account.got.at(head_.count.load(std::memory_order_acquire));
+  const std::uint64_t done = account.done.at(done_.load(std::memory_order_relaxed));
+  const std::uint64_t left = std::min(got - std::min(got, done), unfinished_tasks());
+  if (left > 0) settle(left, &account);
+  PLAIT_KILL_POINT("queue.task.closing");
+  // Of one that called done what others had got the account stays: the next could not go on with it.
+  if (got == done + left) account.owner.store(0, std::memory_order_release);
+  tasks_.release();
 }
 
 bool ByteQueue::join(const Until& until) noexcept {
@@ -341,7 +382,7 @@ void ByteQueue::shut_down_now(OwnerId self) noexcept {
     }
   }
   shut_down(State::emptied);
-  for (; dropped > 0 && task_done(); --dropped) {
+  for (; dropped > 0 && task_done(self); --dropped) {
   }
 }
 
@@ -366,8 +407,16 @@ void ByteQueue::recover(OwnerId dead) noexcept {
       hand.owner.store(0, std::memory_order_release);
     });
   };
-  head_.lock.recover(dead, false, [&] { empty_hands(true); });
+  Account* const account = of_tasks_ ? account_of(dead) : nullptr;
+  head_.lock.recover(dead, false, [&] {
+    empty_hands(true);
+    if (account != nullptr) account->got.cancel_after(head_.count.load(std::memory_order_relaxed));
+  });
   empty_hands(false);
+  tasks_.recover(dead, false, [&] {
+    if (account != nullptr) account->done.cancel_after(done_.load(std::memory_order_relaxed));
+  });
+  if (account != nullptr) close_account(*account);
   for (SleepersWord* const sleepers : {&getters_, &putters_, &joiners_}) sleepers->broadcast();
 }
 
@@ -394,6 +443,7 @@ void ByteQueue::clear() noexcept {
   const Offset spare = spare_.load(std::memory_order_relaxed);
   if (spare != 0) heap.deallocate(heap.at(spare));
   hands_.clear();
+  accounts_.clear();
 }
 
 }  // namespace plait::shm

@@ -22,6 +22,10 @@
 // whether one sleeps" and "say that I sleep, look at the count" at least one sees the other (model:
 // tests/model/shared_queue.pml).
 //
+// Tasks: a queue of them keeps an account for each process that gets, of what it has got and what of that it has called
+// done; after its death the rest counts as done. Both are totals like the cursors, in two entries that name the count
+// at which they are so; thus the store of the count makes the total so as well.
+//
 // Memory order: the message is released by the tail's count and acquired by the getter that reads it; a segment that is
 // used again, by the exchange of `spare`; everything else is guarded by the lock of its end.
 
@@ -61,8 +65,8 @@ class ByteQueue {
     Hand* hand = nullptr;              // of a block
   };
 
-  // `maxsize` 0: without bound. Throws OutOfSharedMemory.
-  explicit ByteQueue(std::uint64_t maxsize);
+  // `maxsize` 0: without bound. `of_tasks`: it keeps accounts. Throws OutOfSharedMemory.
+  explicit ByteQueue(std::uint64_t maxsize, bool of_tasks = false);
   ByteQueue(const ByteQueue&) = delete;
   ByteQueue& operator=(const ByteQueue&) = delete;
 
@@ -89,7 +93,7 @@ class ByteQueue {
   }
 
   // False: more often than put.
-  bool task_done() noexcept;
+  bool task_done(OwnerId self) noexcept;
   // False: not in time.
   bool join(const Until& until) noexcept;
   [[nodiscard]] std::uint64_t unfinished_tasks() const noexcept;
@@ -99,6 +103,8 @@ class ByteQueue {
   void shut_down_now(OwnerId self) noexcept;
   [[nodiscard]] bool is_shut_down() const noexcept { return state_.load(std::memory_order_relaxed) != State::open; }
 
+  // Whether recover() has something to do for a process that has no handle any more.
+  [[nodiscard]] bool has_account(OwnerId process) noexcept { return of_tasks_ && account_of(process) != nullptr; }
   // After `dead` has died.
   void recover(OwnerId dead) noexcept;
   // Frees all; by who has it to himself.
@@ -136,6 +142,44 @@ class ByteQueue {
     std::uint64_t size;
   };
 
+  // How often a process has done something at an end of which the count is known: what the entry says with the greatest
+  // index below that count.
+  class Total {
+   public:
+    [[nodiscard]] std::uint64_t at(std::uint64_t count) const noexcept { return entries_[newest(count)].total; }
+    // From count + 1 on, or more; so without effect until the count is over `count`. By who has the lock of the count.
+    void set_after(std::uint64_t count, std::uint64_t total) noexcept {
+      Entry& older = entries_[1 - newest(count)];
+      older.total = total;
+      std::atomic_signal_fence(
+          std::memory_order_release);  // for who looks after our death, it is a matter of order only
+      older.index = count + 1;
+    }
+
+    // Of who died before it counted, and still has the lock.
+    void cancel_after(std::uint64_t count) noexcept {
+      for (Entry& entry : entries_) {
+        if (entry.index > count) entry.index = 0;
+      }
+    }
+
+   private:
+    struct Entry {
+      std::uint64_t index = 0;  // the count from which on it is so
+      std::uint64_t total = 0;
+    };
+    [[nodiscard]] std::size_t newest(std::uint64_t count) const noexcept {
+      const bool second_is_so = entries_[1].index <= count;
+      return second_is_so && (entries_[0].index > count || entries_[1].index > entries_[0].index) ? 1 : 0;
+    }
+    Entry entries_[2];
+  };
+  struct Account {
+    std::atomic<OwnerId> owner{0};
+    Total got;   // at the head's count
+    Total done;  // at the count of what is done
+  };
+
   static constexpr std::size_t segment_size = std::size_t{32} << 10;
 
   static Segment& new_segment();
@@ -148,6 +192,10 @@ class ByteQueue {
   bool is_full(std::uint64_t count) noexcept;
   bool is_empty(std::uint64_t count) noexcept;
   bool await_last_put(OwnerId self) noexcept;
+  Account* account_of(OwnerId process) noexcept;
+  Account& open_account(OwnerId self);
+  void settle(std::uint64_t tasks, Account* account) noexcept;
+  void close_account(Account& account) noexcept;
   Hand& take_hand(OwnerId self, Offset block, std::uint64_t index);
   void retire(Offset segment) noexcept;
 
@@ -172,11 +220,14 @@ class ByteQueue {
   alignas(64) SleepersWord getters_;
   alignas(64) SleepersWord putters_;
   alignas(64) SleepersWord joiners_;
+  OwnerLock tasks_;  // of the count of what is done
   std::atomic<std::uint64_t> done_{0};
   std::atomic<Offset> spare_{0};  // a segment to be used again
   alignas(64) const std::uint64_t maxsize_;
   std::atomic<State> state_{State::open};
+  const bool of_tasks_;
   PageList<Hand, 8> hands_;
+  PageList<Account, 8> accounts_;
 };
 
 }  // namespace plait::shm

@@ -33,9 +33,16 @@ void recover_object(SharedObject& object, OwnerId dead) noexcept {
   }
 }
 
-bool is_owned_by(const SharedObject& object, OwnerId process) noexcept {
-  return (object.kind == ObjectKind::lock || object.kind == ObjectKind::rlock) &&
-         static_cast<const SharedLock&>(object).lock.owner() == process;
+bool is_involved(SharedObject& object, OwnerId process) noexcept {
+  switch (object.kind) {
+    case ObjectKind::lock:
+    case ObjectKind::rlock:
+      return static_cast<const SharedLock&>(object).lock.owner() == process;
+    case ObjectKind::queue:
+      return static_cast<SharedQueue&>(object).queue.has_account(process);
+    default:
+      return false;
+  }
 }
 
 void clear_object(SharedObject& object) noexcept {

@@ -11,8 +11,9 @@ namespace plait::shm {
 // Puts in order what the dead process had in its hands, and wakes all who wait for the object.
 void recover_object(SharedObject& object, OwnerId dead) noexcept;
 
-// Whether the process holds a lock that it may have no handle of any more.
-[[nodiscard]] bool is_owned_by(const SharedObject& object, OwnerId process) noexcept;
+// Whether recover_object() has something to do for a process that may have no handle of the object any more: it holds
+// the lock, or has got tasks from the queue.
+[[nodiscard]] bool is_involved(SharedObject& object, OwnerId process) noexcept;
 
 // Gives up what it refers to, before it is freed.
 void clear_object(SharedObject& object) noexcept;

@@ -108,7 +108,7 @@ void recover_objects(OwnerId dead) noexcept {
     if (heap.contains_block(offset, sizeof(SharedObject), dead)) {
       // Not shared yet: it died while it made the object, of which nobody else knows.
       static_cast<void>(entry.end());
-    } else if (has_holder(object, dead) || is_owned_by(object, dead)) {
+    } else if (has_holder(object, dead) || is_involved(object, dead)) {
       recover_object(object, dead);
       PLAIT_KILL_POINT("objects.recovered");
       // In this order: should we die in between, the object stays.

@@ -78,8 +78,10 @@ struct SharedMemoryObject final : SharedObject {
 struct SharedQueue final : SharedObject {
   static constexpr ObjectKind its_kind = ObjectKind::queue;
   // maxsize <= 0: without bound.
-  explicit SharedQueue(std::int64_t bound)
-      : SharedObject(its_kind), maxsize(bound), queue(static_cast<std::uint64_t>(std::max<std::int64_t>(bound, 0))) {}
+  SharedQueue(std::int64_t bound, bool of_tasks)
+      : SharedObject(its_kind),
+        maxsize(bound),
+        queue(static_cast<std::uint64_t>(std::max<std::int64_t>(bound, 0)), of_tasks) {}
 
   const std::int64_t maxsize;  // as it was given
   ByteQueue queue;

@@ -402,6 +402,36 @@ TEST_F(SharedSweep, ObjectsThatAreMadeSentAndDropped) {
   EXPECT_LE(shm::Heap::get().bytes_in_use(), before + price_of_deaths);
 }
 
+// What it had got is done, no more and no less: what the others have put and got still has to be.
+TEST_F(SharedSweep, TasksWhenAWorkerDies) {
+  const std::size_t before = shm::Heap::get().bytes_in_use();
+  {
+    const mp::JoinableQueue<std::string> queue;
+    constexpr int tasks = 6;
+    const int deaths = sweep(
+        [&] {
+          for (int i = 0; i < tasks; ++i) queue.put(std::string(i % 2 == 0 ? 10 : 10'000, 'x'));
+        },
+        [&] {
+          for (int i = 0; i < 3; ++i) queue.get();
+          for (int i = 0; i < 3; ++i) queue.task_done();
+        },
+        [&](bool) {
+          const std::size_t left = queue.qsize();
+          EXPECT_EQ(queue.unfinished_tasks(), left);
+          for (std::size_t i = 0; i < left; ++i) queue.get();
+          for (std::size_t i = 0; i < left; ++i) {
+            EXPECT_FALSE(queue.join(0s));
+            queue.task_done();
+          }
+          EXPECT_TRUE(queue.join(0s));
+          EXPECT_THROW(queue.task_done(), ValueError);
+        });
+    EXPECT_GT(deaths, 20) << "kill points are missing";
+  }
+  EXPECT_LE(shm::Heap::get().bytes_in_use(), before + price_of_deaths);
+}
+
 // ---- processes
 
 void hold_for_ever(mp::Lock lock, mp::Event held) {

@@ -159,6 +159,51 @@ TEST_P(FaultLock, AWaiterThatIsKilledTakesNobodysWakeUp) {
   }
 }
 
+// ---- tasks
+
+class FaultTasks : public SharedObjects {};
+PLAIT_OVER_START_METHODS(FaultTasks, "forkserver", "spawn", "fork");
+
+void get_two_finish_one(mp::JoinableQueue<int> queue, mp::Event got) {
+  queue.get();
+  queue.get();
+  queue.task_done();
+  got.set();
+  mp::Event().wait();
+}
+
+TEST_P(FaultTasks, JoinDoesNotWaitForTheDead) {
+  const mp::JoinableQueue<int> queue;
+  for (int i = 0; i < 3; ++i) queue.put(i);
+  const mp::Event got;
+  mp::Process worker = process(get_two_finish_one, queue, got);
+  worker.start();
+  got.wait();
+  tests::ProcessBeside<bool> joins([](const mp::JoinableQueue<int>& its) { return its.join(), true; }, queue);
+  joins.await_sleep();
+  EXPECT_EQ(queue.unfinished_tasks(), 2U);
+  kill(worker);
+  EXPECT_EQ(queue.unfinished_tasks(), 1U) << "the one that is there";
+  queue.get();
+  EXPECT_FALSE(joins.is_over());
+  queue.task_done();
+  EXPECT_TRUE(joins.result());
+  EXPECT_THROW(queue.task_done(), ValueError);
+}
+
+void get_and_leave(mp::JoinableQueue<int> queue) { queue.get(); }
+
+TEST_P(FaultTasks, NorForThoseWhoEndedWithoutSayingThatTheyWereDone) {
+  const mp::JoinableQueue<int> queue;
+  for (int i = 0; i < 20; ++i) {
+    queue.put(i);
+    mp::Process worker = process(get_and_leave, queue);
+    worker.start();
+    worker.join();
+    queue.join();
+  }
+}
+
 // ---- conditions, barriers, semaphores
 
 class FaultCondition : public SharedObjects {};

@@ -47,8 +47,9 @@ enum class SharedQueueOutcome : std::uint8_t { done, not_in_time, shut_down };
 
 class PLAIT_EXPORT SharedQueueHandle : public SharedHandle {
  protected:
-  // maxsize <= 0: without bound. Throws OutOfSharedMemory.
-  explicit SharedQueueHandle(std::int64_t maxsize);
+  // maxsize <= 0: without bound. `of_tasks`: what a process has got and not called done is done when it dies. Throws
+  // OutOfSharedMemory.
+  SharedQueueHandle(std::int64_t maxsize, bool of_tasks);
   explicit SharedQueueHandle(ArrivedHandle arrived);
 
   // `done`: the parcel is empty. Throw ValueError: closed in this process; OutOfSharedMemory: nothing has changed.

@@ -57,7 +57,7 @@ class Queue : public detail::SharedQueueHandle {
   class Iterator;
 
   // maxsize <= 0: without bound. Throws OutOfSharedMemory.
-  explicit Queue(std::int64_t maxsize = 0) : SharedQueueHandle(maxsize) {}
+  explicit Queue(std::int64_t maxsize = 0) : SharedQueueHandle(maxsize, false) {}
   explicit Queue(detail::ArrivedHandle arrived) : SharedQueueHandle(arrived) {}
 
   // Waits while the queue is full, if it has a bound. Throws ShutDown, also when it is shut down meanwhile; ValueError:
@@ -124,6 +124,9 @@ class Queue : public detail::SharedQueueHandle {
   // Does nothing: the end of a process waits for no queue.
   void cancel_join_thread() const noexcept {}
 
+ protected:
+  Queue(std::int64_t maxsize, bool of_tasks) : SharedQueueHandle(maxsize, of_tasks) {}
+
  private:
   using Outcome = detail::SharedQueueOutcome;
 
@@ -185,14 +188,18 @@ class Queue<T>::Iterator {
 
 // A Queue of tasks.
 //
-// A process that dies takes no task_done() with it: what it had got and not yet done stays unfinished.
+// Of a process that dies or ends, what it had got and not called done is done: join() waits for no dead.
+//
+// Differs from Python: there join() waits for ever for what a dead process had got.
 template <class T>
 class JoinableQueue : public Queue<T> {
  public:
-  using Queue<T>::Queue;
+  // As Queue.
+  explicit JoinableQueue(std::int64_t maxsize = 0) : Queue<T>(maxsize, true) {}
+  explicit JoinableQueue(detail::ArrivedHandle arrived) : Queue<T>(arrived) {}
 
-  // To be called once for each item that was got, when the work with it is done, in whatever process. Throws
-  // ValueError: more often than put.
+  // To be called once for each item that was got, when the work with it is done, by the process that got it: for
+  // another's it may be counted twice, should that die. Throws ValueError: more often than put.
   void task_done() const { detail::SharedQueueHandle::task_done(); }
   // Waits until task_done() has been called for all that was put; at once if it has. False: not in time, or a stop was
   // requested.
@@ -214,7 +221,7 @@ class SimpleQueue : public detail::SharedQueueHandle {
   using value_type = T;
 
   // Throws OutOfSharedMemory.
-  SimpleQueue() : SharedQueueHandle(0) {}
+  SimpleQueue() : SharedQueueHandle(0, false) {}
   explicit SimpleQueue(detail::ArrivedHandle arrived) : SharedQueueHandle(arrived) {}
 
   // Throw std::system_error (EBADF): it is closed in this process; and as Queue's.
