@@ -19,9 +19,9 @@ inline void mark_bytes(char* bytes, std::size_t size, std::int64_t i) {
   bytes[size - 1] = static_cast<char>(i);
 }
 
-// send(buffer, size) and receive(buffer, size), of one byte string. Usage: SIZE COUNT
-template <class Send, class Receive>
-void bytes_traffic(int argc, char** argv, Send send, Receive receive) {
+// send(buffer, size) and receive(buffer, size), of one byte string; finish() is the sender's last. Usage: SIZE COUNT
+template <class Send, class Receive, class Finish>
+void bytes_traffic(int argc, char** argv, Send send, Receive receive, Finish finish) {
   const auto size = static_cast<std::size_t>(argument(argc, argv));
   const std::int64_t count = argument(argc, argv, 2);
   ForkedChild sender([&] {
@@ -30,6 +30,7 @@ void bytes_traffic(int argc, char** argv, Send send, Receive receive) {
       mark_bytes(buffer.data(), size, i);
       send(buffer.data(), size);
     }
+    finish();
     return true;
   });
   std::string buffer(size, '\0');
@@ -41,6 +42,11 @@ void bytes_traffic(int argc, char** argv, Send send, Receive receive) {
   }
   report(static_cast<double>(size) * static_cast<double>(count - 1) / timer.seconds() / 1e9);
   check(sender.join(), "the sender's end");
+}
+
+template <class Send, class Receive>
+void bytes_traffic(int argc, char** argv, Send send, Receive receive) {
+  bytes_traffic(argc, argv, send, receive, [] {});
 }
 
 }  // namespace bench
