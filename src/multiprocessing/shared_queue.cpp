@@ -76,7 +76,8 @@ std::size_t SharedQueueHandle::size() const { return readable_queue(hold()).size
 std::int64_t SharedQueueHandle::maxsize() const { return shared_object<SharedQueue>(hold()).maxsize; }
 
 void SharedQueueHandle::task_done() const {
-  if (!shared_object<SharedQueue>(hold()).queue.task_done(hold().owner())) throw ValueError("task_done() called too many times");
+  if (!shared_object<SharedQueue>(hold()).queue.task_done(hold().owner()))
+    throw ValueError("task_done() called too many times");
 }
 
 bool SharedQueueHandle::join(const Until& until) const { return shared_object<SharedQueue>(hold()).queue.join(until); }

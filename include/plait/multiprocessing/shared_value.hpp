@@ -109,7 +109,8 @@ class Value : public RawValue<T>, public detail::GuardedBy<detail::SharedLockHan
 // ---- arrays
 
 // Elements of type T in shared memory, without a lock; their number is fixed. A handle like RawValue: an array of any
-// size goes to another process without being copied, also where the parameter is a view of it. It is a contiguous range.
+// size goes to another process without being copied, also where the parameter is a view of it. It is a contiguous
+// range.
 //
 //   double mean_of_part(std::span<const double> samples, Part part);
 //   mp::RawArray<double> samples(1 << 27);                  // 1 GiB
