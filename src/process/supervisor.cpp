@@ -183,9 +183,13 @@ void Supervisor::report_all() {
 }
 
 // What a process had in its hands of shared objects, and its children.
-void Supervisor::settle_estate(shm::OwnerId dead) {
+void Supervisor::settle_estate(shm::OwnerId dead) noexcept {
   shm::recover_objects(dead);
-  for (const shm::Orphan& orphan : shm::adopt_children(dead)) watch_orphan(orphan);
+  try {
+    for (const shm::Orphan& orphan : shm::adopt_children(dead)) watch_orphan(orphan);
+  } catch (const std::bad_alloc&) {
+    // What they left stays as it is.
+  }
 }
 
 void Supervisor::watch_orphan(const shm::Orphan& orphan) {
@@ -194,8 +198,13 @@ void Supervisor::watch_orphan(const shm::Orphan& orphan) {
     if (orphan.pid != 0) pidfd = os::open_pidfd(orphan.pid, orphan.begun);
     if (!pidfd) return bury_orphan(orphan.process);
     const std::scoped_lock lock(mutex_);
-    const int fd = orphans_.emplace(orphan.process, std::move(pidfd)).first->second.get();
-    epoll_.add(fd, orphan_bit | orphan.process);
+    const auto watched = orphans_.emplace(orphan.process, std::move(pidfd)).first;
+    try {
+      epoll_.add(watched->second.get(), orphan_bit | orphan.process);
+    } catch (...) {
+      orphans_.erase(watched);
+      throw;
+    }
   } catch (const std::system_error&) {
     // No descriptor is to be had. It is being killed: that takes no time, unless it is stuck in the kernel, when what
     // it left stays as it is.

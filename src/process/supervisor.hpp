@@ -69,7 +69,7 @@ class Supervisor {
   void watch_process(const std::shared_ptr<ChildProcess>& child);
   void settle(std::uint64_t id, ExitStatus status);
   void report_all();
-  void settle_estate(shm::OwnerId dead);
+  void settle_estate(shm::OwnerId dead) noexcept;
   void watch_orphan(const shm::Orphan& orphan);
   void bury_orphan(shm::OwnerId dead);
   void look_at_orphan(shm::OwnerId process);
