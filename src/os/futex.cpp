@@ -52,7 +52,9 @@ bool futex_wait_any(std::span<const FutexWord> words, std::optional<steady_clock
   if (syscall(SYS_futex_waitv, waited.data(), words.size(), 0, deadline ? &until : nullptr, CLOCK_MONOTONIC) >= 0) {
     return true;
   }
-  if (errno != ENOSYS) return errno != ETIMEDOUT;
+  if (errno == EAGAIN || errno == EINTR) return true;
+  if (errno == ETIMEDOUT) return false;
+  // The kernel does not have it, or a filter refuses it.
   const auto next_look = steady_clock::now() + std::chrono::milliseconds(50);
   const FutexWord& first = words.front();
   if (deadline && *deadline <= next_look) return futex_wait(*first.word, first.expected, deadline, first.scope);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "os/pidfd.hpp"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
@@ -9,12 +10,13 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <fstream>
+#include <span>
 #include <sstream>
 #include <string>
 #include <utility>
 
 #include "os/error.hpp"
+#include "os/file_bytes.hpp"
 
 namespace plait::os {
 namespace {
@@ -36,9 +38,10 @@ constexpr std::uint64_t pidfd_info_exit = 1U << 3;
 
 // When a process began, up to a tick (10 ms) too early; nothing: it is gone, or /proc is not there.
 std::optional<SinceBoot> beginning_of(pid_t pid) {
-  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
-  std::string text;
-  std::getline(file, text);
+  const std::string path = "/proc/" + std::to_string(pid) + "/stat";
+  const FileDescriptor file(retry_interrupted([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC); }));
+  std::string text(1'024, '\0');
+  text.resize(file ? read_all(file.get(), std::as_writable_bytes(std::span(text))).size : 0);
   // Fields are counted from behind the name, which may contain anything.
   const std::size_t name_end = text.rfind(')');
   if (name_end == std::string::npos) return std::nullopt;
@@ -47,7 +50,7 @@ std::optional<SinceBoot> beginning_of(pid_t pid) {
   for (int field = 3; field < 22; ++field) fields >> passed_over;
   std::int64_t ticks = 0;
   if (!(fields >> ticks)) return std::nullopt;
-  return SinceBoot(std::chrono::seconds(1)) * ticks / sysconf(_SC_CLK_TCK);
+  return SinceBoot(ticks * (std::int64_t{1'000'000'000} / sysconf(_SC_CLK_TCK)));
 }
 
 }  // namespace

@@ -68,7 +68,7 @@ std::shared_ptr<Child> Family::start(StartMethod method, Entry entry, std::uint3
   lock.unlock();
   supervisor_.expect(child);
   try {
-    shm::announce_process(owner);
+    shm::announce_process(owner, shm::Heap::get().self());
     switch (method) {
       case StartMethod::forkserver:
         start_by_server(child, Command::start_forked, entry, owner);
@@ -82,7 +82,7 @@ std::shared_ptr<Child> Family::start(StartMethod method, Entry entry, std::uint3
     }
   } catch (...) {
     supervisor_.forget(*child);
-    shm::remove_process(owner);
+    supervisor_.bury(owner);  // it may have lived for a moment
     throw;
   }
   return child;
@@ -182,6 +182,7 @@ void Family::take_fork_server() {
 }
 
 void Family::make_server(std::unique_lock<std::mutex>& lock) {
+  shm::make_process_table();
   const std::uint64_t id = ++last_id_;
   std::shared_ptr<ForkServer> server;
   if (has_one_thread()) {

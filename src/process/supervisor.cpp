@@ -149,6 +149,7 @@ void Supervisor::lose(const ForkServer& server) {
   }
   for (const auto& child : unwatchable) {  // better a child lost than one whose end nobody sees
     child->signal(SIGKILL);
+    os::wait_readable(child->pidfd(), -1);
     children_.erase(child->id());
     reports_.push_back({child, {}});
   }
@@ -185,19 +186,17 @@ void Supervisor::report_all() {
 // What a process had in its hands of shared objects, and its children.
 void Supervisor::settle_estate(shm::OwnerId dead) noexcept {
   shm::recover_objects(dead);
-  try {
-    for (const shm::Orphan& orphan : shm::adopt_children(dead)) watch_orphan(orphan);
-  } catch (const std::bad_alloc&) {
-    // What they left stays as it is.
-  }
+  const shm::OwnerId self = shm::Heap::get().self();
+  while (const auto orphan = shm::adopt_child(dead, self)) watch_orphan(*orphan);
 }
 
-void Supervisor::watch_orphan(const shm::Orphan& orphan) {
+void Supervisor::watch_orphan(const shm::Orphan& orphan) noexcept {
   try {
     os::FileDescriptor pidfd;
     if (orphan.pid != 0) pidfd = os::open_pidfd(orphan.pid, orphan.begun);
-    if (!pidfd) return bury_orphan(orphan.process);
+    if (!pidfd) return bury(orphan.process);
     const std::scoped_lock lock(mutex_);
+    start_thread();
     const auto watched = orphans_.emplace(orphan.process, std::move(pidfd)).first;
     try {
       epoll_.add(watched->second.get(), orphan_bit | orphan.process);
@@ -205,12 +204,12 @@ void Supervisor::watch_orphan(const shm::Orphan& orphan) {
       orphans_.erase(watched);
       throw;
     }
-  } catch (const std::system_error&) {
-    // No descriptor is to be had. It is being killed: that takes no time, unless it is stuck in the kernel, when what
-    // it left stays as it is.
+  } catch (const std::exception&) {
+    // No descriptor, thread or memory is to be had. It is being killed: that takes no time, unless it is stuck in the
+    // kernel, when what it left stays as it is.
     constexpr int looks = 1'000;
     for (int look = 0; look < looks; ++look) {
-      if (os::is_gone(orphan.pid)) return bury_orphan(orphan.process);
+      if (os::is_gone(orphan.pid)) return bury(orphan.process);
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
   }
@@ -224,10 +223,10 @@ void Supervisor::look_at_orphan(shm::OwnerId process) {
     epoll_.remove(orphan->second.get());
     orphans_.erase(orphan);
   }
-  bury_orphan(process);
+  bury(process);
 }
 
-void Supervisor::bury_orphan(shm::OwnerId dead) {
+void Supervisor::bury(shm::OwnerId dead) noexcept {
   settle_estate(dead);
   shm::Heap::get().reclaim(dead);
   shm::remove_process(dead);

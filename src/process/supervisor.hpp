@@ -45,11 +45,14 @@ class Supervisor {
   // Throws std::system_error (EAGAIN: no thread; ENOMEM, ENOSPC); then it is as if forgotten.
   void began(const std::shared_ptr<ChildProcess>& child, std::uint64_t server);
 
+  // Puts in order what a process left that is dead, and whose end nobody reports; takes over its children.
+  void bury(shm::OwnerId dead) noexcept;
+
   // From one to the other the thread stays, if it runs, also without children.
   void keep_thread() noexcept;
   void let_thread_go() noexcept;
 
-  // Around a fork. In the child it is given up: its descriptors are closed, its memory is left alone.
+  // Around a fork. In the child it is given up: its descriptors are closed.
   void lock_for_fork() { mutex_.lock(); }
   void unlock_after_fork() { mutex_.unlock(); }
   void close_inherited() noexcept;
@@ -70,8 +73,7 @@ class Supervisor {
   void settle(std::uint64_t id, ExitStatus status);
   void report_all();
   void settle_estate(shm::OwnerId dead) noexcept;
-  void watch_orphan(const shm::Orphan& orphan);
-  void bury_orphan(shm::OwnerId dead);
+  void watch_orphan(const shm::Orphan& orphan) noexcept;
   void look_at_orphan(shm::OwnerId process);
 
   std::mutex mutex_;

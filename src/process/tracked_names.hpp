@@ -36,8 +36,8 @@ struct NamePage {
   std::atomic<shm::Offset> next;
 };
 
-// Notes the file. `name` fits. Thread-safe, as are all here; never waits. Throws OutOfSharedMemory, and as
-// shm::Heap::get().
+// Notes the file. `name` fits. Thread-safe, as are all here; never waits. Throws OutOfSharedMemory; RuntimeError
+// (the table was overwritten); as shm::Heap::get().
 void note_name(const std::string& name, os::FileIdentity file);
 // If it is noted. Takes time in proportion to the names that were ever noted at once, as note_name does.
 void forget_name(os::FileIdentity file) noexcept;

@@ -311,6 +311,8 @@ bool ByteQueue::task_done(OwnerId self) noexcept {
   if (is_one) settle(1, account_of(self));
   tasks_.release();
   PLAIT_KILL_POINT("queue.task.unlocked");
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  close_accounts(self);
   if (is_one && unfinished_tasks() == 0 && joiners_.take()) joiners_.broadcast();
   return is_one;
 }
@@ -325,17 +327,31 @@ void ByteQueue::settle(std::uint64_t tasks, Account* account) noexcept {
   PLAIT_KILL_POINT("queue.task.counted");
 }
 
-// Nobody else will call done what the dead had got. May be repeated.
+// Of who has ended: nobody else will call done what it had got. Waits for nobody: who holds tasks_ does it afterwards,
+// or who recovers it from the dead. seq_cst: of "is closing; is tasks_ free" and "free tasks_; is any closing" at least
+// one sees the other.
+void ByteQueue::close_accounts(OwnerId self) noexcept {
+  while (is_closing_.load(std::memory_order_seq_cst) && tasks_.try_acquire(self) != OwnerLock::Taken::no) {
+    is_closing_.store(false, std::memory_order_seq_cst);
+    accounts_.for_each([this](Account& account) {
+      if (account.is_closing.load(std::memory_order_acquire)) close_account(account);
+    });
+    tasks_.release();
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+  }
+}
+
+// By the owner of tasks_. May be repeated.
 void ByteQueue::close_account(Account& account) noexcept {
-  if (tasks_.acquire(Heap::get().self(), Until(patience)) == OwnerLock::Taken::no) return;
   const std::uint64_t got = account.got.at(head_.count.load(std::memory_order_acquire));
   const std::uint64_t done = account.done.at(done_.load(std::memory_order_relaxed));
   const std::uint64_t left = std::min(got - std::min(got, done), unfinished_tasks());
   if (left > 0) settle(left, &account);
+  if (unfinished_tasks() == 0) joiners_.broadcast();
   PLAIT_KILL_POINT("queue.task.closing");
+  account.is_closing.store(false, std::memory_order_relaxed);
   // Of one that called done what others had got the account stays: the next could not go on with it.
   if (got == done + left) account.owner.store(0, std::memory_order_release);
-  tasks_.release();
 }
 
 bool ByteQueue::join(const Until& until) noexcept {
@@ -413,10 +429,16 @@ void ByteQueue::recover(OwnerId dead) noexcept {
     if (account != nullptr) account->got.cancel_after(head_.count.load(std::memory_order_relaxed));
   });
   empty_hands(false);
-  tasks_.recover(dead, false, [&] {
-    if (account != nullptr) account->done.cancel_after(done_.load(std::memory_order_relaxed));
-  });
-  if (account != nullptr) close_account(*account);
+  if (of_tasks_) {
+    tasks_.recover(dead, false, [this] {
+      // Its own, or that of somebody whom it had survived.
+      const std::uint64_t count = done_.load(std::memory_order_relaxed);
+      accounts_.for_each([count](Account& each) { each.done.cancel_after(count); });
+    });
+    if (account != nullptr) account->is_closing.store(true, std::memory_order_release);
+    is_closing_.store(true, std::memory_order_seq_cst);
+    close_accounts(Heap::get().self());
+  }
   for (SleepersWord* const sleepers : {&getters_, &putters_, &joiners_}) sleepers->broadcast();
 }
 

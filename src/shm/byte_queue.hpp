@@ -104,7 +104,9 @@ class ByteQueue {
   [[nodiscard]] bool is_shut_down() const noexcept { return state_.load(std::memory_order_relaxed) != State::open; }
 
   // Whether recover() has something to do for a process that has no handle any more.
-  [[nodiscard]] bool has_account(OwnerId process) noexcept { return of_tasks_ && account_of(process) != nullptr; }
+  [[nodiscard]] bool is_involved(OwnerId process) noexcept {
+    return of_tasks_ && (account_of(process) != nullptr || tasks_.owner() == process);
+  }
   // After `dead` has died.
   void recover(OwnerId dead) noexcept;
   // Frees all; by who has it to himself.
@@ -176,8 +178,9 @@ class ByteQueue {
   };
   struct Account {
     std::atomic<OwnerId> owner{0};
-    Total got;   // at the head's count
-    Total done;  // at the count of what is done
+    std::atomic<bool> is_closing{false};  // its owner has ended
+    Total got;                            // at the head's count
+    Total done;                           // at the count of what is done
   };
 
   static constexpr std::size_t segment_size = std::size_t{32} << 10;
@@ -195,6 +198,7 @@ class ByteQueue {
   Account* account_of(OwnerId process) noexcept;
   Account& open_account(OwnerId self);
   void settle(std::uint64_t tasks, Account* account) noexcept;
+  void close_accounts(OwnerId self) noexcept;
   void close_account(Account& account) noexcept;
   Hand& take_hand(OwnerId self, Offset block, std::uint64_t index);
   void retire(Offset segment) noexcept;
@@ -222,7 +226,8 @@ class ByteQueue {
   alignas(64) SleepersWord joiners_;
   OwnerLock tasks_;  // of the count of what is done
   std::atomic<std::uint64_t> done_{0};
-  std::atomic<Offset> spare_{0};  // a segment to be used again
+  std::atomic<bool> is_closing_{false};  // there may be accounts to be closed
+  std::atomic<Offset> spare_{0};         // a segment to be used again
   alignas(64) const std::uint64_t maxsize_;
   std::atomic<State> state_{State::open};
   const bool of_tasks_;

@@ -73,7 +73,9 @@ class Holds {
   void accept(OwnerId self) noexcept {
     const std::scoped_lock lock(mutex_);
     for (const auto& [object, hold] : holds_) {
-      // What another thread got between lend() and the fork is not ours.
+      // What our maker had inherited itself is of another family, in which a process may have our number; what another
+      // thread got between lend() and the fork is not ours.
+      if (hold->generation_.load(std::memory_order_relaxed) + 1 != os::fork_generation()) continue;
       if (!has_holder(*object, self)) continue;
       hold->owner_ = self;
       hold->generation_.store(os::fork_generation(), std::memory_order_relaxed);

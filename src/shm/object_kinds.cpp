@@ -39,7 +39,7 @@ bool is_involved(SharedObject& object, OwnerId process) noexcept {
     case ObjectKind::rlock:
       return static_cast<const SharedLock&>(object).lock.owner() == process;
     case ObjectKind::queue:
-      return static_cast<SharedQueue&>(object).queue.has_account(process);
+      return static_cast<SharedQueue&>(object).queue.is_involved(process);
     default:
       return false;
   }

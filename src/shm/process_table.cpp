@@ -98,10 +98,12 @@ using Table = PageList<Entry, 100>;
 
 }  // namespace
 
-void announce_process(OwnerId process) {
+void make_process_table() { heap_table<Table>(Heap::get().header().processes); }
+
+void announce_process(OwnerId process, OwnerId watcher) {
   Heap& heap = Heap::get();
-  const OwnerId self = heap.self();
-  heap_table<Table>(heap.header().processes).take([&](Entry& entry) { return entry.announce(process, self); });
+  static_cast<void>(heap.self());  // an orphan of a fork founds its own family
+  heap_table<Table>(heap.header().processes).take([&](Entry& entry) { return entry.announce(process, watcher); });
 }
 
 bool begin_process(OwnerId self) noexcept {
@@ -111,16 +113,11 @@ bool begin_process(OwnerId self) noexcept {
   return entry != nullptr && entry->begin(self, ::getpid());
 }
 
-std::vector<Orphan> adopt_children(OwnerId dead) {
-  std::vector<Orphan> orphans;
-  Heap& heap = Heap::get();
-  Table* const table = existing_heap_table<Table>(heap.header().processes);
-  if (table == nullptr) return orphans;
-  table->for_each([&](Entry& entry) {
-    orphans.emplace_back();
-    if (!entry.adopt(dead, heap.self(), orphans.back())) orphans.pop_back();
-  });
-  return orphans;
+std::optional<Orphan> adopt_child(OwnerId dead, OwnerId watcher) noexcept {
+  Table* const table = existing_heap_table<Table>(Heap::get().header().processes);
+  Orphan orphan{};
+  const auto adopt = [&](Entry& entry) { return entry.adopt(dead, watcher, orphan); };
+  return table != nullptr && table->find(adopt) != nullptr ? std::optional(orphan) : std::nullopt;
 }
 
 void remove_process(OwnerId process) noexcept {

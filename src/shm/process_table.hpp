@@ -10,21 +10,24 @@
 // Invariants
 //   watched   who watches a process lives, or has died and is itself in the table
 //   in order  what a process left is put in order when it is dead, or was refused before it touched anything
-//   last      a process is removed after its children were adopted, and after all that it left is in order
+//   last      a process is removed after its children were adopted and what it had of shared objects is in order
 // Model: tests/model/process_table.pml.
 
 #include <sys/types.h>
 
 #include <cstdint>
-#include <vector>
+#include <optional>
 
 #include "os/pidfd.hpp"
 #include "shm/heap.hpp"
 
 namespace plait::shm {
 
-// `process` is about to be started by this process, which watches it. Throws OutOfSharedMemory.
-void announce_process(OwnerId process);
+// The table is there from now on; else the first announce_process() makes it. Throws OutOfSharedMemory.
+void make_process_table();
+
+// `process` is about to be started, and `watcher` will see its end. Throws OutOfSharedMemory.
+void announce_process(OwnerId process, OwnerId watcher);
 
 // By the process itself, before it touches anything that others share. False: who started it has died, and it must end.
 [[nodiscard]] bool begin_process(OwnerId self) noexcept;
@@ -34,9 +37,9 @@ struct Orphan {
   pid_t pid;            // 0: it never begins
   os::SinceBoot begun;  // when it had this pid
 };
-// After `dead` has died: its children are watched by this process from here on. Throws std::bad_alloc: those that were
-// not returned stay the children of `dead`.
-std::vector<Orphan> adopt_children(OwnerId dead);
+// After `dead` has died: a child of it is watched by `watcher`, another process, from here on; nothing: there is none
+// any more.
+std::optional<Orphan> adopt_child(OwnerId dead, OwnerId watcher) noexcept;
 
 // It is dead, and nothing is left to be done.
 void remove_process(OwnerId process) noexcept;

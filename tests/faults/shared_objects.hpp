@@ -27,7 +27,7 @@ inline void hold_for_ever(mp::Lock lock, mp::Event held) {
 inline std::size_t bytes_in_use() {
   static_cast<void>(mp::Event());
   const shm::OwnerId nobody = shm::Heap::get().new_owner();
-  shm::announce_process(nobody);
+  shm::announce_process(nobody, shm::Heap::root);
   shm::remove_process(nobody);
   return shm::Heap::get().bytes_in_use();
 }

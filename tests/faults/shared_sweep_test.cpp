@@ -432,6 +432,30 @@ TEST_F(SharedSweep, TasksWhenAWorkerDies) {
   EXPECT_LE(shm::Heap::get().bytes_in_use(), before + price_of_deaths);
 }
 
+// The dead worker's end is seen by a process that is killed while it settles that.
+TEST_F(SharedSweep, TasksWhenWhoSettlesThemDies) {
+  const mp::JoinableQueue<int> queue;
+  const int deaths = sweep([&] { queue.put(1); },
+                           [&] {
+                             const mp::Event got;
+                             mp::Process worker = mp::Process::forked([&] {
+                               queue.get();
+                               got.set();
+                               mp::Event().wait();
+                             });
+                             worker.start();
+                             got.wait();
+                             worker.kill();
+                             worker.join();
+                           },
+                           [&](bool) {
+                             while (queue.try_get()) queue.task_done();
+                             EXPECT_TRUE(queue.join(10s));
+                             EXPECT_THROW(queue.task_done(), ValueError);
+                           });
+  EXPECT_GT(deaths, 20) << "kill points are missing";
+}
+
 // ---- processes
 
 void hold_for_ever(mp::Lock lock, mp::Event held) {

@@ -403,5 +403,20 @@ TEST(DummyNamespaceProxy, HasAttributesOfAnyTypes) {
   EXPECT_THROW(shared.delattr("x"), AttributeError);
 }
 
+TEST(DummyManager, TextsAsDefaultsOfAttributes) {
+  const Manager manager;
+  const auto names = manager.Namespace();
+  EXPECT_EQ(names.getattr("title", "none"), "none");
+  names.setattr("title", "some");
+  EXPECT_EQ(names.getattr("title", "none"), "some");
+}
+
+TEST(DummyManager, ItemsCanBeCompared) {
+  const Manager manager;
+  const auto list = manager.list({1, 1, 2});
+  EXPECT_TRUE(list[0] == list[1]);
+  EXPECT_FALSE(list[0] == list[2]);
+}
+
 }  // namespace
 }  // namespace plait::multiprocessing::dummy

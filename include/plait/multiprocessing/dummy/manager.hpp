@@ -90,7 +90,7 @@ class PLAIT_EXPORT SyncManager {
   [[nodiscard]] ValueProxy<T> Value(Args&&... args) const {
     return made<ValueProxy<T>>(T(std::forward<Args>(args)...));
   }
-  // So many zeros. Throws ValueError: less than 0.
+  // So many zeros. Throws ValueError: less than 0; OutOfSharedMemory: more than there can be.
   template <class T>
   [[nodiscard]] ArrayProxy<T> Array(std::ptrdiff_t size) const {
     return made<ArrayProxy<T>>(std::vector<T>(detail::checked_array_size(size, sizeof(T)) / sizeof(T)));

@@ -272,6 +272,10 @@ class NamespaceProxy : public detail::GuardedHandle<std::map<std::string, std::a
     std::optional<T> value = find<T>(name);
     return value ? *std::move(value) : std::move(fallback);
   }
+  // Of a text: as setattr() keeps texts.
+  [[nodiscard]] std::string getattr(std::string_view name, const char* fallback) const {
+    return getattr<std::string>(name, fallback);
+  }
   [[nodiscard]] bool hasattr(std::string_view name) const {
     return locked([&](const Attributes& all) { return all.contains(name); });
   }

@@ -73,6 +73,7 @@ class ItemReference {
     return *this;
   }
   friend bool operator==(const ItemReference& a, const T& b) { return a.get() == b; }
+  friend bool operator==(const ItemReference& a, const ItemReference& b) { return a.get() == b.get(); }
 
  private:
   Proxy proxy_;
@@ -246,7 +247,8 @@ class ListProxy : public detail::SequenceProxy<ListProxy<T>, T> {
       } else {
         std::stable_sort(sorted.begin(), sorted.end(), std::less<>());
       }
-      items = std::move(sorted);
+      items.swap(sorted);
+      return sorted;  // the old ones are destroyed after the lock was let go
     });
   }
 
