@@ -14,6 +14,8 @@
 
 #include "belongings.hpp"
 #include "fault_test.hpp"
+#include "plait/multiprocessing/process.hpp"
+#include "plait/multiprocessing/queue.hpp"
 #include "troubled.hpp"
 
 namespace plait::faults {
@@ -106,6 +108,39 @@ TEST_P(FaultM1Large, PeakMemoryIsThreeTimesTheMessage) {
   const double factor = static_cast<double>(peak.stop()) / static_cast<double>(size);
   EXPECT_LE(factor, 3.1);
   EXPECT_GE(factor, 0.9) << "nothing was measured";
+}
+
+// Items of queues: short ones lie in the queue, up to 4080 encoded bytes.
+class FaultM1OfQueues : public OverStartMethods {
+ protected:
+  void SetUp() override {
+    if (sanitized && forks()) GTEST_SKIP() << "the sanitizer's allocator does not survive a fork beside other threads";
+  }
+  static void expect_echo(std::size_t size) {
+    const multiprocessing::Queue<std::string> in, out;
+    multiprocessing::Process process(
+        {.context = multiprocessing::get_context(GetParam())},
+        [](multiprocessing::Queue<std::string> from, multiprocessing::Queue<std::string> to) { to.put(from.get()); },
+        in, out);
+    process.start();
+    {
+      const std::string sent = pattern(size);
+      in.put(sent);
+    }
+    EXPECT_TRUE(out.get() == pattern(size)) << size;
+    process.join();
+    EXPECT_EQ(process.exitcode(), 0);
+  }
+};
+PLAIT_OVER_START_METHODS(FaultM1OfQueues, "forkserver", "fork");
+
+TEST_P(FaultM1OfQueues, AllSizes) {
+  for (const std::size_t size : {std::size_t{0}, std::size_t{1}, 64 * KiB, MiB, 100 * MiB}) expect_echo(size);
+  for (std::size_t size = 4'060; size <= 4'090; ++size) expect_echo(size);
+}
+TEST_P(FaultM1OfQueues, Gigabytes) {
+  if (!soak()) GTEST_SKIP() << "needs up to 16 GiB of memory: scripts/test --soak";
+  for (const std::size_t size : {2 * GiB - 1, 2 * GiB, 4 * GiB + 5}) expect_echo(size);
 }
 
 // ---- M3 ------------------------------------------------------------------------------------------------------------
