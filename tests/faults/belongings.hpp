@@ -66,8 +66,9 @@ struct Belongings {
   }
 
  private:
-  // What the C library's arenas may differ by from one moment to the next.
-  static constexpr std::size_t spare_mappings = 16, spare_memory = 4 * MiB;
+  // What the C library's arenas may differ by from one moment to the next; a sanitizer keeps what was freed for a
+  // while.
+  static constexpr std::size_t spare_mappings = 16, spare_memory = sanitized ? GiB : 4 * MiB;
 
   static std::size_t mappings_now() {
     const std::string maps = tests::read_file("/proc/self/maps");

@@ -169,7 +169,8 @@ TEST(RawArray, IsMadeOfASizeOrOfElements) {
 
 TEST(RawArray, RefusesImpossibleSizes) {
   EXPECT_THROW(RawArray<int>(-1), ValueError);
-  EXPECT_THROW(RawArray<double>(std::numeric_limits<std::ptrdiff_t>::max()), OutOfSharedMemory);
+  constexpr std::ptrdiff_t most = std::numeric_limits<std::ptrdiff_t>::max();
+  EXPECT_THROW(static_cast<void>(RawArray<double>(most)), OutOfSharedMemory);
   EXPECT_THROW(Array<char>(std::ptrdiff_t{1} << 60), OutOfSharedMemory);
 }
 
@@ -226,9 +227,9 @@ TEST(Array, IsSharedWithItsLock) {
 TEST(Array, HandleOfAnotherTypeIsRefused) {
   futures::ProcessPoolExecutor pool({.max_workers = 1});
   const RawValue<char> one_byte;
-  EXPECT_THROW(wire::loads<RawArray<double>>(wire::dumps(one_byte)), DecodeError);
-  EXPECT_THROW(wire::loads<RawValue<Point>>(wire::dumps(one_byte)), DecodeError);
-  EXPECT_THROW(wire::loads<Value<char>>(wire::dumps(one_byte)), DecodeError) << "it has no lock";
+  EXPECT_THROW(static_cast<void>(wire::loads<RawArray<double>>(wire::dumps(one_byte))), DecodeError);
+  EXPECT_THROW(static_cast<void>(wire::loads<RawValue<Point>>(wire::dumps(one_byte))), DecodeError);
+  EXPECT_THROW(static_cast<void>(wire::loads<Value<char>>(wire::dumps(one_byte))), DecodeError) << "it has no lock";
 }
 
 // ---- views of arrays as parameters
