@@ -82,7 +82,7 @@ std::shared_ptr<Child> Family::start(StartMethod method, Entry entry, std::uint3
     }
   } catch (...) {
     supervisor_.forget(*child);
-    supervisor_.bury(owner);  // it may have lived for a moment
+    supervisor_.bury(owner);  // it may have lived for a moment, or been lent what we hold
     throw;
   }
   return child;
@@ -97,13 +97,8 @@ void Family::start_by_fork(const std::shared_ptr<ChildProcess>& child, Entry ent
   pid_t pid = 0;
   {
     const os::BlockAllSignals blocked;  // the host's handlers are not to run in the child
-    try {
-      shm::lend_holds(owner);
-      pid = os::fork_process();
-    } catch (...) {
-      shm::recover_objects(owner);
-      throw;
-    }
+    shm::lend_holds(owner);
+    pid = os::fork_process();
     if (pid == 0) {
       forget_signals();
       os::discard_output();  // what another thread has printed since is the parent's to write
@@ -122,7 +117,6 @@ void Family::start_by_fork(const std::shared_ptr<ChildProcess>& child, Entry ent
   } catch (...) {
     os::kill_child(pid);  // it has done nothing yet
     os::reap_child(pid);
-    shm::recover_objects(owner);
     throw;
   }
   os::write_byte(permit.writer.get());

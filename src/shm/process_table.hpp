@@ -5,7 +5,7 @@
 // it: so that of a process that died the children are watched by somebody else, whatever these hold of shared objects.
 //
 //   announce ──▶ announced ──begin──▶ alive ──(its end)──▶ remove
-//                    └──adopt_children──▶ refused: never begins
+//                    └──adopt_child──▶ refused: never begins
 //
 // Invariants
 //   watched   who watches a process lives, or has died and is itself in the table

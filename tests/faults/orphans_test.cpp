@@ -2,19 +2,12 @@
 // What the children of a killed process, whom the kernel kills with it, held of shared objects.
 #include <string>
 
-#include "plait/multiprocessing/queue.hpp"
 #include "shared_objects.hpp"
 
 namespace plait::faults {
 
 class FaultOrphans : public SharedObjects {};
 PLAIT_OVER_START_METHODS(FaultOrphans, "forkserver", "spawn", "fork");
-
-void get_and_wait(mp::Queue<std::string> queue, mp::Event got) {
-  const std::string item = queue.get();
-  got.set();
-  mp::Event().wait();
-}
 
 // Has a child do it, or a child of a child …
 template <auto f, class... Args>
@@ -51,7 +44,7 @@ TEST_P(FaultOrphans, WhatTheyHadInHandIsFreed) {
     const mp::Event got;
     queue.put(std::string(4'000'000, 'x'));
     mp::Process first =
-        process(&at_generation<&get_and_wait, mp::Queue<std::string>, mp::Event>, 2, GetParam(), queue, got);
+        process(&at_generation<&get_one_and_wait, mp::Queue<std::string>, mp::Event>, 2, GetParam(), queue, got);
     first.start();
     got.wait();
     kill(first);

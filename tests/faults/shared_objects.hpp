@@ -4,11 +4,13 @@
 // What tests of shared objects have in common.
 
 #include <cstddef>
+#include <string>
 #include <thread>
 #include <utility>
 
 #include "fault_test.hpp"
 #include "plait/multiprocessing/process.hpp"
+#include "plait/multiprocessing/queue.hpp"
 #include "plait/multiprocessing/synchronize.hpp"
 #include "shm/heap.hpp"
 #include "shm/process_table.hpp"
@@ -20,6 +22,11 @@ namespace mp = multiprocessing;
 inline void hold_for_ever(mp::Lock lock, mp::Event held) {
   lock.acquire();
   held.set();
+  mp::Event().wait();
+}
+inline void get_one_and_wait(mp::Queue<std::string> queue, mp::Event got) {
+  const std::string item = queue.get();
+  got.set();
   mp::Event().wait();
 }
 

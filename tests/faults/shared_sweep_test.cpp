@@ -20,7 +20,7 @@
 #include "plait/multiprocessing/queue.hpp"
 #include "plait/multiprocessing/shared_value.hpp"
 #include "plait/multiprocessing/synchronize.hpp"
-#include "shm/heap.hpp"
+#include "shared_objects.hpp"
 #include "support/family.hpp"
 
 namespace plait::faults {
@@ -457,12 +457,6 @@ TEST_F(SharedSweep, TasksWhenWhoSettlesThemDies) {
 }
 
 // ---- processes
-
-void hold_for_ever(mp::Lock lock, mp::Event held) {
-  lock.acquire();
-  held.set();
-  mp::Event().wait();
-}
 
 // Free, or abandoned, once all are dead that could have had it.
 void expect_to_get(const mp::Lock& lock) {

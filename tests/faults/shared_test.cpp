@@ -53,11 +53,6 @@ void put_large(mp::Queue<std::string> queue, int count) {
 void put_numbers(mp::Queue<int> queue, int from, int to) {
   for (int i = from; i < to; ++i) queue.put(i);
 }
-void get_one_and_wait(mp::Queue<std::string> queue, mp::Event got) {
-  const std::string item = queue.get();
-  got.set();
-  mp::Event().wait();
-}
 void get_for_ever(mp::Queue<int> queue, mp::Semaphore got) {
   for (;;) {
     queue.get();
