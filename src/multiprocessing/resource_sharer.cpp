@@ -85,7 +85,7 @@ void after_fork_in_child() noexcept {
 // Under the mutex.
 void close_if_empty(State& all) noexcept {
   if (!all.deposits.empty() || all.office == nullptr) return;
-  os::refuse_connections(all.office->listener.get());  // at once, whoever has inherited it
+  os::shut_down(all.office->listener.get());  // at once, whoever has inherited it
   os::raise_event(all.office->wake.get());
   all.office.reset();
 }
@@ -114,6 +114,8 @@ void answer(int client) {
   descriptors.reserve(deposit.descriptors.size());
   for (const os::FileDescriptor& descriptor : deposit.descriptors) descriptors.push_back(descriptor.get());
   os::send_packet(client, std::as_bytes(std::span(&said, 1)), {}, descriptors, os::Waiting::forbidden);
+  deposit.descriptors.clear();
+  os::shut_down(client);  // which the client waits for
 }
 
 void serve(const std::shared_ptr<Office>& office) noexcept {
@@ -201,6 +203,9 @@ std::vector<os::FileDescriptor> fetch(const SharedResource& resource, std::size_
   if (packet.descriptors_lost || packet.descriptors.size() != count) {
     os::throw_system_error(EMFILE, "fetch", "a descriptor");
   }
+  // Until the other side has closed its copies: if this process holds the only others, their end comes with its own.
+  os::Watched end{.fd = socket.get()};
+  os::wait_for_any({&end, 1}, std::nullopt);
   return std::move(packet.descriptors);
 }
 

@@ -175,7 +175,7 @@ std::optional<FileDescriptor> accept_connection(int listener) {
   throw_system_error("accept4");
 }
 
-void refuse_connections(int listener) noexcept { shutdown(listener, SHUT_RDWR); }
+void shut_down(int socket) noexcept { shutdown(socket, SHUT_RDWR); }
 
 FileDescriptor connect_to(std::string_view name) {
   FileDescriptor socket = make_packet_socket(0);

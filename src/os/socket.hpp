@@ -67,8 +67,9 @@ Packet receive_packet(int socket, std::span<std::byte> head, std::span<std::byte
 FileDescriptor listen_at(std::string_view name);
 // One who has connected; nullopt: nobody is there now. Throws std::system_error (EMFILE, …).
 std::optional<FileDescriptor> accept_connection(int listener);
-// From now on nobody can connect, whoever else has a duplicate of the listener.
-void refuse_connections(int listener) noexcept;
+// From now on nobody can connect to a listener, or send to or over a connected socket, whoever has duplicates of it;
+// what was sent before can be received, and then comes the end.
+void shut_down(int socket) noexcept;
 // Throws std::system_error: ECONNREFUSED (nobody listens there), EMFILE, ….
 FileDescriptor connect_to(std::string_view name);
 // The user as whom the other end was made; nullopt: not known.
