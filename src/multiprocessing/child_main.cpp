@@ -5,15 +5,14 @@
 
 #include <cstdlib>
 #include <exception>
-#include <filesystem>
 #include <memory>
 #include <mutex>
 #include <span>
 #include <string>
-#include <system_error>
 
 #include "multiprocessing/process_registry.hpp"
 #include "os/output.hpp"
+#include "os/process.hpp"
 #include "os/signals.hpp"
 #include "plait/detail/wire/exception.hpp"
 #include "plait/errors.hpp"
@@ -27,10 +26,7 @@ using multiprocessing::get_logger;
 using multiprocessing::Process;
 
 void settle_in(const Birth& birth, const ProcessBlock& block) {
-  if (!birth.directory.empty()) {
-    std::error_code gone;
-    std::filesystem::current_path(birth.directory, gone);
-  }
+  if (!birth.directory.empty()) os::change_directory(birth.directory.c_str());
   os::obey_interrupts_of(birth.parent_pid);
   if (block.interrupted) os::die_of_interrupt();
 }

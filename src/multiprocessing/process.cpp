@@ -149,6 +149,7 @@ void begin_start(const std::shared_ptr<ProcessState>& state) {
   if (state->phase != Phase::unstarted || is_current(*state)) throw AssertionError("cannot start a process twice");
   if (registry.current().identity.daemon) throw AssertionError("daemonic processes are not allowed to have children");
   forgotten = registry.forget_ended();
+  state->make_waitable();
   registry.children.push_back(state);
   state->phase = Phase::starting;
 }

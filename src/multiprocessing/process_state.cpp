@@ -10,10 +10,11 @@ namespace plait::detail {
 
 ProcessState::~ProcessState() {
   // In a forked process somebody may be waiting who is not here, and whom the destructor would wait for.
-  if (!is_own()) static_cast<void>(changed_.release());
+  if (!is_own()) static_cast<void>(end_.release());
 }
 
-void ProcessState::on_exit(process::Child& dead, process::ExitStatus how) noexcept {
+void ProcessState::on_exit(process::Child& dead, process::ExitStatus how,
+                           std::shared_ptr<process::Estate> estate) noexcept {
   ProcessBlock* its_block = nullptr;
   std::string name;
   {
@@ -22,12 +23,12 @@ void ProcessState::on_exit(process::Child& dead, process::ExitStatus how) noexce
     name = identity.name;
   }
   shm::Heap& heap = shm::Heap::get();
-  // acquire: pairs with the release in the child; if it did take the payload, reclaim() frees what it did not
+  // acquire: pairs with the release in the child; if it did take the payload, what it did not free goes with its estate
   if (its_block->payload != 0 && !its_block->taken.load(std::memory_order_acquire)) {
     heap.deallocate(heap.at(its_block->payload));
   }
   heap.deallocate(its_block);
-  heap.reclaim(owner);
+  estate.reset();
   deposits.withdraw();
   if (how.signal != 0 || !how.known) {
     try {
@@ -40,7 +41,11 @@ void ProcessState::on_exit(process::Child& dead, process::ExitStatus how) noexce
     status = how;
     ended = true;
   }
-  changed_->notify_all();
+  end_->notify_all();
+}
+
+void ProcessState::make_waitable() {
+  if (end_ == nullptr) end_ = std::make_unique<std::condition_variable>();
 }
 
 bool ProcessState::has_died() const noexcept {
@@ -49,8 +54,8 @@ bool ProcessState::has_died() const noexcept {
 
 bool ProcessState::wait_for_end(Lock& lock, Deadline deadline) {
   const auto has_ended = [this] { return ended; };
-  if (!deadline.is_never()) return changed_->wait_until(lock, deadline.time(), has_ended);
-  changed_->wait(lock, has_ended);
+  if (!deadline.is_never()) return end_->wait_until(lock, deadline.time(), has_ended);
+  end_->wait(lock, has_ended);
   return true;
 }
 

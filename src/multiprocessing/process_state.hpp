@@ -65,7 +65,8 @@ class ProcessState final : public process::ExitListener, public std::enable_shar
   ProcessState& operator=(const ProcessState&) = delete;
   ~ProcessState();
 
-  void on_exit(process::Child& child, process::ExitStatus status) noexcept override;
+  void on_exit(process::Child& child, process::ExitStatus status,
+               std::shared_ptr<process::Estate> estate) noexcept override;
 
   // Made in this process, not in one that this was forked from. Whoever is not must not touch the rest, but for
   // identity.
@@ -76,6 +77,8 @@ class ProcessState final : public process::ExitListener, public std::enable_shar
 
   // All that follows is guarded by the registry's mutex.
   using Lock = std::unique_lock<std::mutex>;
+  // Before it is started: only then its end can be waited for. Throws std::bad_alloc.
+  void make_waitable();
   [[nodiscard]] bool is_running() const noexcept { return phase == Phase::started && !ended; }
   // It has died, though that may not have been reported yet.
   [[nodiscard]] bool has_died() const noexcept;
@@ -100,7 +103,7 @@ class ProcessState final : public process::ExitListener, public std::enable_shar
 
  private:
   const std::uint64_t generation_ = os::fork_generation();
-  std::unique_ptr<std::condition_variable> changed_ = std::make_unique<std::condition_variable>();
+  std::unique_ptr<std::condition_variable> end_;  // of one that is waitable
 };
 
 // For the sources of this folder.

@@ -28,10 +28,10 @@ void Epoll::add(int fd, std::uint64_t key, Direction direction) {
 
 void Epoll::remove(int fd) noexcept { epoll_ctl(fd_.get(), EPOLL_CTL_DEL, fd, nullptr); }
 
-std::span<std::uint64_t> Epoll::wait(std::span<std::uint64_t> keys) noexcept {
+std::span<std::uint64_t> Epoll::wait(std::span<std::uint64_t> keys, int milliseconds) noexcept {
   std::array<epoll_event, 32> events;
   const auto most = static_cast<int>(std::min(events.size(), keys.size()));
-  const int ready = epoll_wait(fd_.get(), events.data(), most, -1);
+  const int ready = epoll_wait(fd_.get(), events.data(), most, milliseconds);
   const auto count = static_cast<std::size_t>(std::max(ready, 0));
   for (std::size_t i = 0; i < count; ++i) keys[i] = events[i].data.u64;
   return keys.first(count);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 //
-// Waiting for several descriptors at once, without a limit on their number and without periodic wake-ups.
+// Waiting for several descriptors at once, without a limit on their number.
 
 #include <cstdint>
 #include <optional>
@@ -24,8 +24,8 @@ class Epoll {
   // `fd` must still be open. No effect if it was not added.
   void remove(int fd) noexcept;
 
-  // Waits until something is ready, or a signal came; returns the keys, in `keys`.
-  std::span<std::uint64_t> wait(std::span<std::uint64_t> keys) noexcept;
+  // Waits until something is ready, a signal came, or the time is over; returns the keys, in `keys`. -1: without limit.
+  std::span<std::uint64_t> wait(std::span<std::uint64_t> keys, int milliseconds = -1) noexcept;
 
   // Gives up the descriptor. For an Epoll that was inherited by fork: it would act on that of the parent.
   void close() noexcept { fd_.reset(); }

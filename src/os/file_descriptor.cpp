@@ -40,14 +40,20 @@ Pipe make_pipe() {
   return {above_standard_streams(std::move(pipe.reader)), above_standard_streams(std::move(pipe.writer))};
 }
 
-void write_byte(int fd) noexcept {
-  const char byte = 1;
-  retry_interrupted([&]() noexcept { return ::write(fd, &byte, 1); });
-}
+void write_byte(int fd) noexcept { write_bytes(fd, std::array{std::byte{1}}); }
 
 bool read_byte(int fd) noexcept {
-  char byte = 0;
-  return retry_interrupted([&]() noexcept { return ::read(fd, &byte, 1); }) == 1;
+  std::array<std::byte, 1> byte;
+  return read_bytes(fd, byte);
+}
+
+void write_bytes(int pipe, std::span<const std::byte> bytes) noexcept {
+  retry_interrupted([&]() noexcept { return ::write(pipe, bytes.data(), bytes.size()); });
+}
+
+bool read_bytes(int pipe, std::span<std::byte> bytes) noexcept {
+  const auto read = retry_interrupted([&]() noexcept { return ::read(pipe, bytes.data(), bytes.size()); });
+  return read == static_cast<ssize_t>(bytes.size());
 }
 
 FileDescriptor make_event() {

@@ -50,6 +50,9 @@ Pipe make_pipe();
 void write_byte(int fd) noexcept;
 // Waits for one byte; false: all writers are gone.
 bool read_byte(int fd) noexcept;
+// The same for a few bytes, at most PIPE_BUF, which come all or not at all.
+void write_bytes(int pipe, std::span<const std::byte> bytes) noexcept;
+bool read_bytes(int pipe, std::span<std::byte> bytes) noexcept;
 
 // A counter that is readable while it is not zero (eventfd). Throws std::system_error.
 FileDescriptor make_event();

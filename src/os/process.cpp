@@ -55,6 +55,8 @@ std::string describe_end(bool known, int signal, int exit_code) {
   return "was killed by signal " + std::to_string(signal) + (name != nullptr ? " (SIG" + std::string(name) + ")" : "");
 }
 
+bool change_directory(const char* path) noexcept { return ::chdir(path) == 0; }
+
 void exit_now(int code) noexcept { ::_exit(code); }
 
 int run_unnoticed(int (*step)(void* context), void* context) {

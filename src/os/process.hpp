@@ -32,6 +32,9 @@ void reap_child(pid_t pid) noexcept;
 // is not `known` "ended, its exit status is not known".
 std::string describe_end(bool known, int signal, int exit_code);
 
+// False: it is not there, or not for us.
+bool change_directory(const char* path) noexcept;
+
 // Leaves at once: no destructors, no atexit, no flush.
 [[noreturn]] void exit_now(int code) noexcept;
 

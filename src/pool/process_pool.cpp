@@ -54,8 +54,9 @@ Message message_of(const std::vector<std::byte>& bytes) {
 class ExitForwarder final : public process::ExitListener {
  public:
   ExitForwarder(Ref<ProcessPoolCore> pool, std::uint32_t owner) : pool_(std::move(pool)), owner_(owner) {}
-  void on_exit(process::Child& child, process::ExitStatus status) noexcept override {
-    pool_->report_exit({owner_, child.pid(), status});
+  void on_exit(process::Child& child, process::ExitStatus status,
+               std::shared_ptr<process::Estate> estate) noexcept override {
+    pool_->report_exit({owner_, child.pid(), status, std::move(estate)});
   }
 
  private:

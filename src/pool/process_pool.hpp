@@ -43,6 +43,7 @@ struct WorkerExit {
   std::uint32_t owner = 0;
   pid_t pid = 0;
   process::ExitStatus status;
+  std::shared_ptr<process::Estate> estate;
 };
 
 class ProcessPoolCore final : public detail::ProcessPool {
@@ -97,7 +98,7 @@ class ProcessPoolCore final : public detail::ProcessPool {
   void notice_long_tasks();
   [[nodiscard]] bool has_stack() const noexcept;
   [[nodiscard]] bool another_is_free() const noexcept;
-  void handle_exit(const WorkerExit& exit, TaskList& settled);
+  void handle_exit(WorkerExit exit, TaskList& settled);
   void fail_pending(const std::exception_ptr& cause, TaskList& settled);
   void break_pool(const std::string& why);
 

@@ -225,7 +225,7 @@ void ProcessPoolCore::announce_settling(const TaskList& settled) noexcept {
 void ProcessPoolCore::report_exit(WorkerExit exit) noexcept {
   {
     const std::scoped_lock lock(exits_mutex_);
-    exits_.push_back(exit);  // start_worker() has made room
+    exits_.push_back(std::move(exit));  // start_worker() has made room
   }
   has_exits_.store(true, std::memory_order_seq_cst);
   wake_collector();
@@ -236,7 +236,7 @@ bool ProcessPoolCore::handle_exits() {
   TaskList settled;
   {
     const std::scoped_lock lock(mutex_);
-    while (const auto exit = next_exit()) handle_exit(*exit, settled);
+    while (auto exit = next_exit()) handle_exit(std::move(*exit), settled);
     lanes_full_ = false;
     feed();
     if (workers_.empty() && !pending_.empty()) fail_pending(start_error_, settled);
@@ -248,14 +248,14 @@ bool ProcessPoolCore::handle_exits() {
 std::optional<WorkerExit> ProcessPoolCore::next_exit() noexcept {
   const std::scoped_lock lock(exits_mutex_);
   if (exits_.empty()) return std::nullopt;
-  const WorkerExit first = exits_.front();
+  std::optional<WorkerExit> first = std::move(exits_.front());
   exits_.erase(exits_.begin());
   return first;
 }
 
 // The lane of a dead worker tells what became of each task: those with an outcome have it, the one claimed was
 // running and is lost, those ready were never begun and go to the front of the queue.
-void ProcessPoolCore::handle_exit(const WorkerExit& exit, TaskList& settled) {
+void ProcessPoolCore::handle_exit(WorkerExit exit, TaskList& settled) {
   const auto found = std::ranges::find(workers_, exit.owner, [](const auto& worker) { return worker->owner(); });
   if (found == workers_.end()) return;
   Worker& worker = **found;
@@ -286,7 +286,7 @@ void ProcessPoolCore::handle_exit(const WorkerExit& exit, TaskList& settled) {
     break_pool("workers die before they do anything; the last: " + what);
   }
   block_->seats.leave(worker.owner());
-  Heap::get().reclaim(worker.owner());
+  exit.estate.reset();
   if (hot_ == &worker) hot_ = nullptr;
   workers_.erase(found);
   if (broken_ != nullptr) fail_pending(broken_, settled);

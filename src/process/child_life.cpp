@@ -6,12 +6,15 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <span>
+#include <utility>
 
 #include "os/fork_generation.hpp"
 #include "os/lifeline.hpp"
 #include "os/output.hpp"
 #include "os/process.hpp"
 #include "os/signals.hpp"
+#include "os/thread.hpp"
 #include "process/process.hpp"
 #include "shm/heap.hpp"
 #include "shm/hold.hpp"
@@ -51,21 +54,31 @@ void report_failure(const char* what_failed) noexcept {
   }
 }
 
-void live(Birth birth, std::uint32_t owner) noexcept {
+namespace {
+
+// Binds this process's life to the host's. Returns what it holds on to.
+os::FileDescriptor be_born(os::FileDescriptor lifeline) {
   is_child = true;
+  return os::hold_on_to(lifeline.get());
+}
+
+// With all that it needs. Returns when the entry has, and what it has printed is written.
+void run(const Orders& orders, int lifeline) {
+  this_origin = {orders.host, lifeline, orders.owner, os::fork_generation()};
+  shm::Heap::get().enter_child(orders.owner);
+  if (!shm::begin_process(orders.owner)) os::exit_now(0);
+  shm::accept_holds(orders.owner);
+  os::unblock_all_signals();
+  orders.run(orders.argument);
+  os::flush_output();
+}
+
+// Runs `life` and leaves, whatever way that ends.
+template <class Life>
+[[noreturn]] void live_and_leave(Life life) noexcept {
   try {
-    const os::FileDescriptor held = os::hold_on_to(birth.lifeline.get());
-    this_origin = {birth.host, held.get(), owner, os::fork_generation()};
-    birth.lifeline.reset();
-    if (!os::read_byte(birth.permit.get())) os::exit_now(0);
-    birth.permit.reset();
-    shm::Heap::get().enter_child(owner);
-    if (!shm::begin_process(owner)) os::exit_now(0);
-    shm::accept_holds(owner);
     on_exit(leave, nullptr);
-    os::unblock_all_signals();
-    birth.run(birth.argument);
-    os::flush_output();
+    life();
     os::exit_now(0);
   } catch (...) {
     os::flush_output();
@@ -74,6 +87,29 @@ void live(Birth birth, std::uint32_t owner) noexcept {
     report_failure("uncaught exception in a child process");
     os::exit_now(1);
   }
+}
+
+}  // namespace
+
+void live(Birth birth, std::uint32_t owner) noexcept {
+  live_and_leave([&] {
+    const os::FileDescriptor held = be_born(std::move(birth.lifeline));
+    if (!os::read_byte(birth.permit.get())) os::exit_now(0);
+    birth.permit.reset();
+    run({birth.run, birth.argument, owner, birth.host}, held.get());
+  });
+}
+
+void live_when_told(os::FileDescriptor lifeline, os::FileDescriptor orders, const char* name) noexcept {
+  live_and_leave([&] {
+    const os::FileDescriptor held = be_born(std::move(lifeline));
+    os::flush_output();  // there is nothing to be flushed, but memory to be touched that will be needed in the end
+    Orders told;
+    if (!os::read_bytes(orders.get(), std::as_writable_bytes(std::span(&told, 1)))) os::exit_now(0);
+    orders.reset();
+    os::set_thread_name(name);
+    run(told, held.get());
+  });
 }
 
 }  // namespace plait::process

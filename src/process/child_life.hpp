@@ -30,6 +30,19 @@ void forget_signals() noexcept;
 // exit.
 [[noreturn]] void live(Birth birth, std::uint32_t owner) noexcept;
 
+// What a spare child is told when it is needed.
+struct Orders {
+  EntryFunction run = nullptr;
+  std::uint64_t argument = 0;
+  std::uint32_t owner = 0;
+  std::int32_t host = 0;
+};
+
+// A spare child: made before it is needed, it has done by then whatever needs no orders, so that it begins at once. It
+// lives as told by the Orders that come in the pipe `orders`, under the name `name` from then on; without them it
+// leaves before it has done anything.
+[[noreturn]] void live_when_told(os::FileDescriptor lifeline, os::FileDescriptor orders, const char* name) noexcept;
+
 // In a handler: says on standard error what was thrown.
 void report_failure(const char* what_failed) noexcept;
 

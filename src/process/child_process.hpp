@@ -12,6 +12,7 @@
 #include "os/file_descriptor.hpp"
 #include "os/fork_generation.hpp"
 #include "os/pidfd.hpp"
+#include "process/estate.hpp"
 #include "process/process.hpp"
 #include "shm/heap.hpp"
 
@@ -20,7 +21,7 @@ namespace plait::process {
 class ChildProcess final : public Child {
  public:
   ChildProcess(std::uint64_t id, shm::OwnerId owner, std::shared_ptr<ExitListener> listener)
-      : id_(id), owner_(owner), listener_(std::move(listener)) {}
+      : id_(id), listener_(std::move(listener)), estate_(std::make_shared<Estate>(owner)) {}
 
   [[nodiscard]] pid_t pid() const noexcept override { return pid_; }
   [[nodiscard]] int pidfd() const noexcept override { return pidfd_.get(); }
@@ -33,19 +34,19 @@ class ChildProcess final : public Child {
   }
 
   [[nodiscard]] std::uint64_t id() const noexcept { return id_; }
-  // Its number for the shared heap.
-  [[nodiscard]] shm::OwnerId owner() const noexcept { return owner_; }
 
   // Before anybody else sees it.
   void begin(pid_t pid, os::FileDescriptor pidfd) noexcept {
     pid_ = pid;
     pidfd_ = std::move(pidfd);
   }
+  // When it has died, or was not started after all; once.
+  [[nodiscard]] std::shared_ptr<Estate> take_estate() noexcept { return std::move(estate_); }
   // Once.
-  void end(ExitStatus status) noexcept {
+  void end(ExitStatus status, std::shared_ptr<Estate> estate) noexcept {
     status_ = status;
     ended_.store(true, std::memory_order_release);
-    if (const auto listener = std::exchange(listener_, nullptr)) listener->on_exit(*this, status);
+    if (const auto listener = std::exchange(listener_, nullptr)) listener->on_exit(*this, status, std::move(estate));
   }
   // In a child that was forked from the host, which must not hold what is the parent's.
   void close_inherited() noexcept { pidfd_.reset(); }
@@ -54,11 +55,11 @@ class ChildProcess final : public Child {
   friend class Supervisor;
 
   const std::uint64_t id_;
-  const shm::OwnerId owner_;
   const std::uint64_t generation_ = os::fork_generation();
   pid_t pid_ = 0;
   os::FileDescriptor pidfd_;
   std::shared_ptr<ExitListener> listener_;
+  std::shared_ptr<Estate> estate_;
   ExitStatus status_;
   std::atomic<bool> ended_{false};
 

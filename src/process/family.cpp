@@ -82,7 +82,7 @@ std::shared_ptr<Child> Family::start(StartMethod method, Entry entry, std::uint3
     }
   } catch (...) {
     supervisor_.forget(*child);
-    supervisor_.bury(owner);  // it may have lived for a moment, or been lent what we hold
+    supervisor_.bury(child->take_estate());  // it may have lived for a moment, or been lent what we hold
     throw;
   }
   return child;

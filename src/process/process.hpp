@@ -25,6 +25,7 @@ struct ExitStatus {
   [[nodiscard]] std::string describe() const;
 };
 
+class Estate;
 class Supervisor;
 
 // What a child runs: a function of the program or of a shared library (loaded there if need be), and one word for it.
@@ -45,10 +46,11 @@ class Child {
   virtual bool signal(int number) const noexcept = 0;
 };
 
-// Told once, on the supervisor's thread, when the child has ended.
+// Told once, on the supervisor's thread, when the child has ended. What it held of shared objects is in order then; its
+// blocks of the shared heap are reclaimed when the listener lets go of `estate`, and its children are dead, too.
 class ExitListener {
  public:
-  virtual void on_exit(Child& child, ExitStatus status) noexcept = 0;
+  virtual void on_exit(Child& child, ExitStatus status, std::shared_ptr<Estate> estate) noexcept = 0;
 
  protected:
   ~ExitListener() = default;

@@ -4,8 +4,11 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
+#include <optional>
 #include <string>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "os/epoll.hpp"
@@ -27,6 +30,9 @@ namespace {
 
 enum Source : std::uint64_t { requests, ended_children, exits };
 
+// A spare child is kept while starts follow each other this closely.
+constexpr std::chrono::milliseconds quick_succession{50};
+
 class ServerLoop {
  public:
   ServerLoop(ServerEnds ends, std::string program_name)
@@ -41,7 +47,9 @@ class ServerLoop {
     if (!reply(ready, -1)) return;
     std::array<std::uint64_t, 4> keys;
     for (;;) {
-      for (const std::uint64_t key : epoll_.wait(keys)) {
+      const auto events = epoll_.wait(keys, spare_ ? static_cast<int>(quick_succession.count()) : -1);
+      if (events.empty()) spare_.reset();
+      for (const std::uint64_t key : events) {
         if (key == Source::ended_children) reap();
         if (key == Source::exits) send_exits();
         if (key == Source::requests && !serve_request()) return;
@@ -50,6 +58,7 @@ class ServerLoop {
   }
 
   void end_children() noexcept {
+    spare_.reset();
     for (const Running& child : running_) os::kill_child(child.pid);
     os::reap_all();
   }
@@ -58,6 +67,13 @@ class ServerLoop {
   struct Running {
     std::uint64_t id;
     pid_t pid;
+  };
+
+  // A child that does nothing before it is told to; when `orders` is closed without a word, it leaves.
+  struct Newborn {
+    pid_t pid = 0;
+    os::FileDescriptor pidfd;
+    os::FileDescriptor orders;
   };
 
   bool serve_request() {
@@ -76,21 +92,61 @@ class ServerLoop {
   // False: the host is gone.
   bool start(const Request& request, const EntryPoint& entry) {
     Reply answer{.id = request.id};
-    os::FileDescriptor pidfd;
-    os::Pipe permit;  // closed without a byte, it ends a child that the host cannot be told of
+    Newborn child;
+    const bool forks = request.command == Command::start_forked;
     try {
-      permit = os::make_pipe();
       running_.reserve(running_.size() + 1);
-      answer.pid = request.command == Command::start_spawned ? start_spawned(request, entry, permit)
-                                                             : start_forked(request, entry, permit);
-      pidfd = os::open_pidfd(answer.pid);
-      running_.push_back({request.id, answer.pid});
+      child = forks ? take_child(entry) : spawn_child(request, entry);
+      running_.push_back({request.id, child.pid});
+      answer.pid = child.pid;
     } catch (const std::exception&) {
       fail_by_exception(answer);
     }
-    if (!reply(answer, pidfd.get())) return false;
-    if (answer.error == 0) os::write_byte(permit.writer.get());
+    // From here on the host knows of the child, or if it cannot be told, nobody will: the child leaves.
+    if (!reply(answer, child.pidfd.get())) return false;
+    if (answer.error != 0) return true;
+    if (!forks) {
+      os::write_byte(child.orders.get());
+      return true;
+    }
+    os::write_bytes(child.orders.get(),
+                    bytes_of(Orders{entry_function_, request.argument, request.owner, request.host}));
+    child = {};
+    prepare_for_the_next();
     return true;
+  }
+
+  // The spare child, or else a new one, which can run `entry`.
+  Newborn take_child(const EntryPoint& entry) {
+    if (entry_function_ == nullptr || entry != entry_) {
+      if (entry.module != entry_.module) spare_.reset();  // it may lack the module
+      entry_function_ = resolve(entry);
+      entry_ = entry;
+    }
+    if (spare_ && os::wait_readable(spare_->pidfd.get(), 0)) spare_.reset();  // somebody has killed it
+    return spare_ ? *std::exchange(spare_, std::nullopt) : fork_child();
+  }
+
+  // Who starts children in quick succession finds the next one there already; a processor is seldom idle then but this.
+  void prepare_for_the_next() noexcept {
+    const auto now = std::chrono::steady_clock::now();
+    if (now - std::exchange(last_start_, now) > quick_succession) return;
+    try {
+      spare_ = fork_child();
+    } catch (const std::exception&) {  // who needs one will be told why there is none
+    }
+  }
+
+  Newborn fork_child() {
+    os::Pipe orders = os::make_pipe();
+    const pid_t pid = os::fork_process();
+    if (pid == 0) {
+      orders.writer.reset();
+      drop_descriptors();
+      os::set_thread_name("plait-spare");
+      live_when_told(std::move(ends_.lifeline), std::move(orders.reader), program_name_.c_str());
+    }
+    return {pid, os::open_pidfd(pid), std::move(orders.writer)};
   }
 
   // In a handler.
@@ -116,21 +172,8 @@ class ServerLoop {
     return reply(answer, -1);
   }
 
-  pid_t start_forked(const Request& request, const EntryPoint& entry, os::Pipe& permit) {
-    if (entry_function_ == nullptr || entry != entry_) {
-      entry_function_ = resolve(entry);
-      entry_ = entry;
-    }
-    const pid_t pid = os::fork_process();
-    if (pid != 0) return pid;
-    permit.writer.reset();
-    drop_descriptors();
-    os::set_thread_name(program_name_.c_str());
-    live({std::move(ends_.lifeline), std::move(permit.reader), request.host, entry_function_, request.argument},
-         request.owner);
-  }
-
-  pid_t start_spawned(const Request& request, const EntryPoint& entry, const os::Pipe& permit) {
+  Newborn spawn_child(const Request& request, const EntryPoint& entry) {
+    os::Pipe permit = os::make_pipe();
     const auto image = prepare_worker({.lifeline = ends_.lifeline.get(),
                                        .permit = permit.reader.get(),
                                        .owner = request.owner,
@@ -140,7 +183,7 @@ class ServerLoop {
     pid_t pid = 0;
     const int error = image->run(pid);
     if (error != 0) throw std::system_error(error, std::system_category(), "posix_spawn (/proc/self/exe)");
-    return pid;
+    return {pid, os::open_pidfd(pid), std::move(permit.writer)};
   }
 
   // In a child: what is the server's only.
@@ -156,7 +199,7 @@ class ServerLoop {
     const int error = os::send_message(ends_.requests.get(), bytes_of(answer), pidfd, os::Waiting::allowed);
     if (error == 0) return true;
     if (pidfd < 0 || error == EPIPE || error == ECONNRESET) return false;
-    // The descriptor cannot travel (ETOOMANYREFS, ENOBUFS): then the child gets no permit, and ends.
+    // The descriptor cannot travel (ETOOMANYREFS, ENOBUFS): then the child is not told to live, and leaves.
     answer.fail(error, "sendmsg (a pidfd)");
     return reply(answer, -1);
   }
@@ -182,7 +225,8 @@ class ServerLoop {
     os::clear_child_signal(ended_.get());
     while (const auto ended = os::reap_any()) {
       const auto child = std::ranges::find(running_, ended->pid, &Running::pid);
-      if (child == running_.end()) continue;  // one that was never permitted to live
+      if (spare_ && spare_->pid == ended->pid) spare_.reset();
+      if (child == running_.end()) continue;  // one that was never told to live
       unsent_.push_back({child->id, ended->ending.signal, ended->ending.code});
       forget(child);
     }
@@ -211,6 +255,8 @@ class ServerLoop {
   os::FileDescriptor ended_;
   os::Epoll epoll_;
   std::vector<Running> running_;
+  std::optional<Newborn> spare_;
+  std::chrono::steady_clock::time_point last_start_;
   std::vector<Exit> unsent_;
   bool waits_for_room_ = false;
   EntryPoint entry_;  // of the child started last

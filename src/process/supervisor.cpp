@@ -4,7 +4,6 @@
 #include <signal.h>
 
 #include <array>
-#include <chrono>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -19,6 +18,13 @@
 
 namespace plait::process {
 namespace {
+
+// The thread stays so long without children: another one is often started soon, and to make a thread takes a tenth of
+// what it takes to make a process.
+constexpr int linger_milliseconds = 10;
+
+// Between two tries to watch an orphan for which there was no descriptor.
+constexpr int retry_milliseconds = 50;
 
 constexpr std::uint64_t wake_key = 0;                         // ids of servers and children begin at 1
 constexpr std::uint64_t orphan_bit = std::uint64_t{1} << 63;  // with it goes the number of a process
@@ -88,14 +94,17 @@ void Supervisor::start_thread() {
 void Supervisor::run() {
   os::set_thread_name("plait-watch");
   std::array<std::uint64_t, 32> keys;
-  for (;;) {
-    for (const std::uint64_t key : epoll_.wait(keys)) look_at(key);
+  for (int patience = -1;;) {
+    const auto ready = epoll_.wait(keys, patience);
+    for (const std::uint64_t key : ready) look_at(key);
     report_all();
+    watch_unwatched();
     const std::scoped_lock lock(mutex_);
-    if (children_.empty() && orphans_.empty() && reports_.empty() && keepers_ == 0) {
-      runs_ = false;
-      return;
-    }
+    const bool is_needed = !children_.empty() || !orphans_.empty() || !reports_.empty() || keepers_ != 0;
+    patience = !unwatched_.empty() ? retry_milliseconds : is_needed ? -1 : linger_milliseconds;
+    if (is_needed || !unwatched_.empty() || !ready.empty()) continue;
+    runs_ = false;
+    return;
   }
 }
 
@@ -177,59 +186,64 @@ void Supervisor::report_all() {
     reports.swap(reports_);
   }
   for (const Report& report : reports) {
-    settle_estate(report.child->owner());  // before its listener gives the memory back
-    report.child->end(report.status);
-    shm::remove_process(report.child->owner());
+    std::shared_ptr<Estate> estate = report.child->take_estate();
+    bury(estate);  // before its listener says that it has ended
+    report.child->end(report.status, std::move(estate));
   }
 }
 
-// What a process had in its hands of shared objects, and its children.
-void Supervisor::settle_estate(shm::OwnerId dead) noexcept {
-  shm::recover_objects(dead);
+void Supervisor::bury(const std::shared_ptr<Estate>& dead) noexcept {
+  shm::recover_objects(dead->owner());
   const shm::OwnerId self = shm::Heap::get().self();
-  while (const auto orphan = shm::adopt_child(dead, self)) watch_orphan(*orphan);
+  while (const auto orphan = shm::adopt_child(dead->owner(), self)) {
+    watch_orphan({orphan->pid, orphan->begun, std::make_shared<Estate>(orphan->process, dead), {}});
+  }
 }
 
-void Supervisor::watch_orphan(const shm::Orphan& orphan) noexcept {
+void Supervisor::watch_orphan(OrphanWatch orphan) noexcept {
   try {
-    os::FileDescriptor pidfd;
-    if (orphan.pid != 0) pidfd = os::open_pidfd(orphan.pid, orphan.begun);
-    if (!pidfd) return bury(orphan.process);
+    if (!try_to_watch(orphan)) bury(orphan.estate);
+  } catch (const std::system_error&) {
     const std::scoped_lock lock(mutex_);
-    start_thread();
-    const auto watched = orphans_.emplace(orphan.process, std::move(pidfd)).first;
-    try {
-      epoll_.add(watched->second.get(), orphan_bit | orphan.process);
-    } catch (...) {
-      orphans_.erase(watched);
-      throw;
-    }
-  } catch (const std::exception&) {
-    // No descriptor, thread or memory is to be had. It is being killed: that takes no time, unless it is stuck in the
-    // kernel, when what it left stays as it is.
-    constexpr int looks = 1'000;
-    for (int look = 0; look < looks; ++look) {
-      if (os::is_gone(orphan.pid)) return bury(orphan.process);
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
+    orphan.pidfd.reset();
+    unwatched_.push_back(std::move(orphan));
+    os::raise_event(wake_.get());
   }
+}
+
+// False: it never began, or is dead already. If this throws, the orphan is as it was.
+bool Supervisor::try_to_watch(OrphanWatch& orphan) {
+  if (orphan.pid == 0) return false;
+  orphan.pidfd = os::open_pidfd(orphan.pid, orphan.begun);
+  if (!orphan.pidfd) return false;
+  const std::scoped_lock lock(mutex_);
+  start_thread();
+  const std::uint64_t key = orphan_bit | orphan.estate->owner();
+  epoll_.add(orphan.pidfd.get(), key);  // who looks at it waits for the mutex
+  orphans_.emplace(orphan.estate->owner(), std::move(orphan));
+  return true;
+}
+
+void Supervisor::watch_unwatched() {
+  std::vector<OrphanWatch> unwatched;
+  {
+    const std::scoped_lock lock(mutex_);
+    unwatched.swap(unwatched_);
+  }
+  for (OrphanWatch& orphan : unwatched) watch_orphan(std::move(orphan));
 }
 
 void Supervisor::look_at_orphan(shm::OwnerId process) {
+  OrphanWatch dead;
   {
     const std::scoped_lock lock(mutex_);
     const auto orphan = orphans_.find(process);
     if (orphan == orphans_.end()) return;
-    epoll_.remove(orphan->second.get());
+    dead = std::move(orphan->second);
+    epoll_.remove(dead.pidfd.get());
     orphans_.erase(orphan);
   }
-  bury(process);
-}
-
-void Supervisor::bury(shm::OwnerId dead) noexcept {
-  settle_estate(dead);
-  shm::Heap::get().reclaim(dead);
-  shm::remove_process(dead);
+  bury(dead.estate);
 }
 
 void Supervisor::close_inherited() noexcept {
@@ -238,6 +252,7 @@ void Supervisor::close_inherited() noexcept {
   for (const auto& [id, server] : servers_) server->close_inherited();
   for (const auto& [id, child] : children_) child->close_inherited();
   orphans_.clear();
+  unwatched_.clear();
 }
 
 }  // namespace plait::process

@@ -2,8 +2,8 @@
 #pragma once
 //
 // Knows which children live, and tells their listeners when one has ended. One thread, which exists only while children
-// do or somebody will start more of them (Watching), takes no signals, and sleeps until the fork server has sent an
-// exit status or a pidfd says that its process died.
+// do (and a moment longer) or somebody will start more of them (Watching), takes no signals, and sleeps until the fork
+// server has sent an exit status or a pidfd says that its process died.
 //
 // Of a child that has died it takes over the children, which the kernel kills with it: it watches them until they are
 // dead, and puts in order what they left in shared memory (shm/process_table.hpp).
@@ -45,8 +45,9 @@ class Supervisor {
   // Throws std::system_error (EAGAIN: no thread; ENOMEM, ENOSPC); then it is as if forgotten.
   void began(const std::shared_ptr<ChildProcess>& child, std::uint64_t server);
 
-  // Puts in order what a process left that is dead, and whose end nobody reports; takes over its children.
-  void bury(shm::OwnerId dead) noexcept;
+  // Puts in order what a process held of shared objects that is dead, and whose end nobody reports; takes over its
+  // children.
+  void bury(const std::shared_ptr<Estate>& dead) noexcept;
 
   // From one to the other the thread stays, if it runs, also without children.
   void keep_thread() noexcept;
@@ -63,6 +64,14 @@ class Supervisor {
     ExitStatus status;
   };
 
+  // The child of a dead process, until it has died, too.
+  struct OrphanWatch {
+    pid_t pid = 0;
+    os::SinceBoot begun{};
+    std::shared_ptr<Estate> estate;
+    os::FileDescriptor pidfd;
+  };
+
   void start_thread();
   void run();
   void look_at(std::uint64_t key);
@@ -72,9 +81,10 @@ class Supervisor {
   void watch_process(const std::shared_ptr<ChildProcess>& child);
   void settle(std::uint64_t id, ExitStatus status);
   void report_all();
-  void settle_estate(shm::OwnerId dead) noexcept;
-  void watch_orphan(const shm::Orphan& orphan) noexcept;
+  void watch_orphan(OrphanWatch orphan) noexcept;
+  bool try_to_watch(OrphanWatch& orphan);
   void look_at_orphan(shm::OwnerId process);
+  void watch_unwatched();
 
   std::mutex mutex_;
   os::Epoll epoll_;
@@ -82,7 +92,8 @@ class Supervisor {
   // Everything below is guarded by mutex_.
   std::unordered_map<std::uint64_t, std::shared_ptr<ChildProcess>> children_;
   std::unordered_map<std::uint64_t, std::shared_ptr<ForkServer>> servers_;
-  std::unordered_map<shm::OwnerId, os::FileDescriptor> orphans_;
+  std::unordered_map<shm::OwnerId, OrphanWatch> orphans_;
+  std::vector<OrphanWatch> unwatched_;  // for want of a descriptor or the like: to be tried again
   std::vector<Report> reports_;
   bool runs_ = false;
   std::size_t keepers_ = 0;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the children of a killed process, whom the kernel kills with it, held of shared objects.
+#include <sys/resource.h>
+
 #include <string>
 
 #include "shared_objects.hpp"
@@ -50,6 +52,23 @@ TEST_P(FaultOrphans, WhatTheyHadInHandIsFreed) {
     kill(first);
   }
   EXPECT_TRUE(is_back_at(before));
+}
+
+// Who watches them is told of their death by a descriptor; there may be none.
+TEST_P(FaultOrphans, AreWatchedAsSoonAsThereIsADescriptor) {
+  const mp::Lock lock;
+  const mp::Event held;
+  mp::Process first = process(&at_generation<&hold_for_ever, mp::Lock, mp::Event>, 1, GetParam(), lock, held);
+  first.start();
+  held.wait();
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit none{.rlim_cur = 3, .rlim_max = before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  first.kill();
+  first.join();  // its end is told: that does not wait for the orphan's
+  EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_THROW(lock.acquire(), mp::AbandonedLockError);
 }
 
 void leave_a_daemon_behind(mp::Lock lock, mp::Event held, std::string method) {

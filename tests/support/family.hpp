@@ -27,7 +27,8 @@ struct FamilyMember {
 // First thing in main, before there are threads.
 void join_family(char** argv);
 
-// All living members but this process; zombies too (state 'Z'), when they are its children.
+// All living members but this process; zombies too (state 'Z'), when they are its children. Waits until a fork server's
+// spare child has become another or has left, which takes it a moment after the last start.
 std::vector<FamilyMember> family();
 
 // The contents of a (small) file, empty when it cannot be read. For /proc.

@@ -23,7 +23,7 @@ using namespace std::chrono_literals;
 
 class ExitRecorder final : public ExitListener {
  public:
-  void on_exit(Child&, ExitStatus status) noexcept override {
+  void on_exit(Child&, ExitStatus status, std::shared_ptr<Estate>) noexcept override {
     const std::scoped_lock lock(mutex_);
     ++count_;
     status_ = status;

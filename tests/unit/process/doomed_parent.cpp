@@ -18,7 +18,7 @@ using namespace plait;
 namespace {
 
 struct Nobody final : process::ExitListener {
-  void on_exit(process::Child&, process::ExitStatus) noexcept override {}
+  void on_exit(process::Child&, process::ExitStatus, std::shared_ptr<process::Estate>) noexcept override {}
 };
 
 void run_for_ever(std::uint64_t) {

@@ -46,5 +46,14 @@ TEST_P(EntryPointInChild, CodeOfALibraryLoadedLateRuns) {
   EXPECT_EQ(start_child(GetParam(), function, 55).end->wait().code, 55);
 }
 
+// The next child may be there already, without the library.
+TEST_P(EntryPointInChild, CodeOfLibrariesAndOfTheProgramInTurnRuns) {
+  const auto function = reinterpret_cast<EntryFunction>(dlsym(dlopen(PLAIT_PLUGIN, RTLD_NOW), "plugin_entry"));
+  for (int round = 0; round < 3; ++round) {
+    for (int n = 0; n < 3; ++n) EXPECT_EQ(start_child(GetParam(), here, 0).end->wait().code, 0);
+    for (int n = 0; n < 3; ++n) EXPECT_EQ(start_child(GetParam(), function, 56).end->wait().code, 56);
+  }
+}
+
 }  // namespace
 }  // namespace plait::process

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <filesystem>
 #include <latch>
+#include <sstream>
+#include <string>
 #include <vector>
 
 #include "child_helper.hpp"
@@ -45,12 +47,68 @@ TEST(ForkServer, TakesNoNoticeOfInterruptAndTerminate) {
 }
 
 TEST(ForkServer, HasOnlyTheDescriptorsItNeeds) {
+  tests::family();  // until it has no spare child any more
   std::size_t count = 0;
   for (const auto& entry : std::filesystem::directory_iterator("/proc/" + std::to_string(server()) + "/fd")) {
     static_cast<void>(entry);
     ++count;
   }
   EXPECT_EQ(count, 9U);  // streams 3, requests, exits, lifeline, shared heap, child signal, epoll
+}
+
+// The child that the server has made before anybody needs it; 0: there is none.
+pid_t spare_of(pid_t server) {
+  const std::string process = "/proc/" + std::to_string(server);
+  std::istringstream children(tests::read_file(process + "/task/" + std::to_string(server) + "/children"));
+  for (pid_t child = 0; children >> child;) {
+    if (tests::read_file("/proc/" + std::to_string(child) + "/comm") == "plait-spare\n") return child;
+  }
+  return 0;
+}
+
+int code_of(std::uint64_t code) { return start_child(StartMethod::forkserver, end_with, code).end->wait().code; }
+
+TEST(ForkServer, HasASpareChildWhileStartsFollowEachOther) {
+  const pid_t the_server = server();
+  EXPECT_TRUE(eventually([=] {
+    EXPECT_EQ(code_of(3), 3);
+    return spare_of(the_server) != 0;
+  }));
+  EXPECT_TRUE(eventually([=] { return spare_of(the_server) == 0; }));
+}
+
+TEST(ForkServer, WhoKillsTheSpareChildHarmsNobodyElse) {
+  const pid_t the_server = server();
+  std::atomic<bool> stop{false};
+  std::atomic<int> killed{0};
+  std::thread killer([&] {
+    while (!stop) {
+      const pid_t victim = spare_of(the_server);
+      if (victim != 0 && kill(victim, SIGKILL) == 0) ++killed;
+    }
+  });
+  for (int n = 0; n < 300 || killed < 10; ++n) {
+    const ExitStatus status = start_child(StartMethod::forkserver, end_with, 5).end->wait();
+    EXPECT_TRUE(status.known);
+    EXPECT_TRUE(status.signal == SIGKILL || status.code == 5) << status.describe();
+  }
+  stop = true;
+  killer.join();
+  EXPECT_TRUE(eventually([] { return code_of(6) == 6; }));
+  EXPECT_EQ(server(), the_server);
+}
+
+TEST(ForkServer, ItsSpareChildDiesWithIt) {
+  tests::allow_leaks_in_this_test();  // another fork server
+  const pid_t the_server = server();
+  pid_t spare = 0;
+  EXPECT_TRUE(eventually([&] {
+    EXPECT_EQ(code_of(3), 3);
+    spare = spare_of(the_server);
+    return spare != 0;
+  }));
+  kill(the_server, SIGKILL);
+  EXPECT_TRUE(eventually([spare] { return kill(spare, 0) != 0; }));
 }
 
 TEST(ForkServer, IsNobodysChildHere) { EXPECT_EQ(waitpid(-1, nullptr, WNOHANG), -1); }

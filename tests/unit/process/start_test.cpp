@@ -12,15 +12,19 @@
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
+#include <future>
 #include <iostream>
+#include <memory>
 #include <set>
 #include <stdexcept>
+#include <utility>
 #include <vector>
 
 #include "child_helper.hpp"
 #include "os/thread.hpp"
 #include "plait/errors.hpp"
 #include "plait/os.hpp"
+#include "process/estate.hpp"
 #include "support/family.hpp"
 
 namespace plait::process {
@@ -161,6 +165,35 @@ TEST_P(Start, ManyAtOnceFromManyThreads) {
     });
   }
   for (std::thread& starter : starters) starter.join();
+}
+
+// Keeps what the child has left.
+class Heir final : public ExitListener {
+ public:
+  void on_exit(Child&, ExitStatus, std::shared_ptr<Estate> estate) noexcept override {
+    told_.set_value(std::move(estate));
+  }
+  std::shared_ptr<Estate> inherit() { return told_.get_future().get(); }
+
+ private:
+  std::promise<std::shared_ptr<Estate>> told_;
+};
+
+void allocate_and_leave(std::uint64_t size) { static_cast<void>(shm::Heap::get().allocate(size)); }
+
+TEST_P(Start, WhatAChildLeavesIsFreedWhenNobodyMayNeedItAnyMore) {
+  constexpr std::size_t size = 10'000'000;
+  shm::Heap& heap = shm::Heap::get();
+  const std::size_t before = heap.bytes_in_use();
+  const auto heir = std::make_shared<Heir>();
+  const auto child = start(GetParam(), {allocate_and_leave, size}, heap.new_owner(), heir);
+  std::shared_ptr<Estate> estate = heir->inherit();
+  auto of_its_child = std::make_shared<Estate>(heap.new_owner(), estate);
+  EXPECT_GE(heap.bytes_in_use(), before + size);
+  estate.reset();
+  EXPECT_GE(heap.bytes_in_use(), before + size);
+  of_its_child.reset();
+  EXPECT_LT(heap.bytes_in_use(), before + size);
 }
 
 TEST_P(Start, NoThreadOutlivesTheChildren) {

@@ -16,7 +16,9 @@ using namespace plait;
 namespace {
 
 struct Ending final : process::ExitListener {
-  void on_exit(process::Child&, process::ExitStatus status) noexcept override { told.set_value(status.code); }
+  void on_exit(process::Child&, process::ExitStatus status, std::shared_ptr<process::Estate>) noexcept override {
+    told.set_value(status.code);
+  }
   std::promise<int> told;
 };
 
