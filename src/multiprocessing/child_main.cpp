@@ -25,8 +25,7 @@ namespace {
 using multiprocessing::get_logger;
 using multiprocessing::Process;
 
-void settle_in(const Birth& birth, const ProcessBlock& block) {
-  if (!birth.directory.empty()) os::change_directory(birth.directory.c_str());
+void obey_interrupts(const Birth& birth, const ProcessBlock& block) {
   os::obey_interrupts_of(birth.parent_pid);
   if (block.interrupted) os::die_of_interrupt();
 }
@@ -92,9 +91,14 @@ Birth inheritance() {
 }
 
 std::shared_ptr<ProcessState> become(const Birth& birth) {
-  auto self = std::make_shared<ProcessState>(birth.self, birth.parent_pid);
   multiprocessing::set_start_method({.force = true}, birth.start_method);
   inherit_log_settings(birth.log);
+  if (!birth.directory.empty()) os::change_directory(birth.directory.c_str());
+  return take_identity(birth);
+}
+
+std::shared_ptr<ProcessState> take_identity(const Birth& birth) {
+  auto self = std::make_shared<ProcessState>(birth.self, birth.parent_pid);
   ProcessRegistry& registry = ProcessRegistry::get();
   const std::scoped_lock lock(registry.mutex);
   registry.become(self, ProcessAccess::parent(birth.parent_name, birth.parent_pid, process::origin()->lifeline));
@@ -103,8 +107,8 @@ std::shared_ptr<ProcessState> become(const Birth& birth) {
 
 void forked_main(std::uint64_t argument) {
   const auto& forked = *reinterpret_cast<const ForkedBirth*>(argument);
-  const auto self = become(*forked.birth);
-  settle_in(*forked.birth, *forked.block);
+  const auto self = take_identity(*forked.birth);  // it has the rest
+  obey_interrupts(*forked.birth, *forked.block);
   ProcessAccess::identify(*forked.object, self);
   run(*self, [&forked] { return forked.object; });
 }
@@ -115,7 +119,7 @@ void fresh_main(std::uint64_t argument) {
   auto* const payload = static_cast<std::byte*>(heap.at(block.payload));
   const auto birth = wire::decode<Birth>(std::span(payload, block.birth_size));
   const auto self = become(birth);
-  settle_in(birth, block);
+  obey_interrupts(birth, block);
   std::unique_ptr<Process> object;  // is never destroyed: the process ends before
   run(*self, [&] {
     object = remake(block, payload);

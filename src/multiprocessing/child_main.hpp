@@ -21,6 +21,8 @@ struct ForkedBirth {
 
 // In a child: it is that process from here on, and has what it inherits.
 std::shared_ptr<ProcessState> become(const Birth& birth);
+// The same for a child by fork, which has that already.
+std::shared_ptr<ProcessState> take_identity(const Birth& birth);
 
 // Entries for process::start(); they never return, but end the process. `argument`: the address of a ForkedBirth.
 void forked_main(std::uint64_t argument);

@@ -69,10 +69,10 @@ process::StartMethod method_of(const std::string& name) noexcept {
   return name == "spawn" ? process::StartMethod::spawn : process::StartMethod::forkserver;
 }
 
-Birth make_birth(const ProcessState& state) {
+Birth make_birth(const ProcessState& state, process::StartMethod method) {
   Birth birth = detail::inheritance();
   std::error_code gone;
-  birth.directory = std::filesystem::current_path(gone).native();
+  if (method != process::StartMethod::fork) birth.directory = std::filesystem::current_path(gone).native();
   const Lock lock = lock_registry();
   birth.self = state.identity;
   birth.parent_name = ProcessRegistry::get().current().identity.name;
@@ -157,7 +157,7 @@ void begin_start(const std::shared_ptr<ProcessState>& state) {
 void launch(Process& object, const std::shared_ptr<ProcessState>& state) {
   const process::StartMethod method = method_of(state->start_method ? *state->start_method : get_start_method());
   detail::end_children_at_exit();
-  const Birth birth = make_birth(*state);
+  const Birth birth = make_birth(*state, method);
   Luggage luggage;
   shm::Heap& heap = shm::Heap::get();
   detail::ForkedBirth forked{&object, &birth, luggage.block()};

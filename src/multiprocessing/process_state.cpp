@@ -53,6 +53,12 @@ bool ProcessState::has_died() const noexcept {
 }
 
 bool ProcessState::wait_for_end(Lock& lock, Deadline deadline) {
+  if (!ended) {
+    const std::shared_ptr<process::Child> alive = child;
+    lock.unlock();
+    process::hasten_report(*alive, deadline.is_never() ? std::nullopt : std::optional(deadline.time()));
+    lock.lock();
+  }
   const auto has_ended = [this] { return ended; };
   if (!deadline.is_never()) return end_->wait_until(lock, deadline.time(), has_ended);
   end_->wait(lock, has_ended);

@@ -12,6 +12,7 @@
 #include "os/native_thread.hpp"
 #include "os/output.hpp"
 #include "os/pidfd.hpp"
+#include "os/poll.hpp"
 #include "os/process.hpp"
 #include "os/signals.hpp"
 #include "os/thread.hpp"
@@ -234,6 +235,15 @@ void Family::close_inherited() noexcept {
 std::shared_ptr<Child> start(StartMethod method, Entry entry, std::uint32_t owner,
                              std::shared_ptr<ExitListener> listener) {
   return Family::get().start(method, entry, owner, std::move(listener));
+}
+
+void hasten_report(Child& child, std::optional<std::chrono::steady_clock::time_point> deadline) noexcept {
+  try {
+    os::Watched death{.fd = child.pidfd()};
+    os::wait_for_any({&death, 1}, deadline);
+    if (death.ready) Family::get().supervisor().hasten(static_cast<const ChildProcess&>(child));
+  } catch (const std::exception&) {
+  }
 }
 
 Watching::Watching() : supervisor_(&Family::get().supervisor()), generation_(os::fork_generation()) {

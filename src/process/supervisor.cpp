@@ -96,7 +96,10 @@ void Supervisor::run() {
   std::array<std::uint64_t, 32> keys;
   for (int patience = -1;;) {
     const auto ready = epoll_.wait(keys, patience);
-    for (const std::uint64_t key : ready) look_at(key);
+    {
+      const std::scoped_lock looking(looking_);
+      for (const std::uint64_t key : ready) look_at(key);
+    }
     report_all();
     watch_unwatched();
     const std::scoped_lock lock(mutex_);
@@ -121,6 +124,29 @@ void Supervisor::look_at(std::uint64_t key) {
     lock.unlock();
     look_at_process(watched);
   }
+}
+
+void Supervisor::hasten(const ChildProcess& child) noexcept {
+  // The fork server has seen the death, too, and reports it, unless it was stopped.
+  constexpr int patience_milliseconds = 10;
+  {
+    const std::scoped_lock looking(looking_);
+    std::unique_lock lock(mutex_);
+    const auto found = children_.find(child.id());
+    if (found == children_.end()) return;  // is being reported
+    const std::shared_ptr<ChildProcess> dead = found->second;
+    const auto known = servers_.find(dead->server_);
+    const std::shared_ptr<ForkServer> server = known != servers_.end() ? known->second : nullptr;
+    lock.unlock();
+    if (server == nullptr) {
+      look_at_process(dead);
+    } else if (os::wait_readable(server->exits(), patience_milliseconds)) {
+      read_exits(server);
+    }
+  }
+  report_all();
+  const std::scoped_lock lock(mutex_);
+  if (children_.empty()) os::raise_event(wake_.get());  // as in forget()
 }
 
 void Supervisor::read_exits(const std::shared_ptr<ForkServer>& server) {

@@ -49,6 +49,9 @@ class Supervisor {
   // children.
   void bury(const std::shared_ptr<Estate>& dead) noexcept;
 
+  // By a thread that has seen its death: reports it, if this can be done at once.
+  void hasten(const ChildProcess& child) noexcept;
+
   // From one to the other the thread stays, if it runs, also without children.
   void keep_thread() noexcept;
   void let_thread_go() noexcept;
@@ -86,10 +89,11 @@ class Supervisor {
   void look_at_orphan(shm::OwnerId process);
   void watch_unwatched();
 
+  std::mutex looking_;  // held by who looks at what has happened; before mutex_
   std::mutex mutex_;
   os::Epoll epoll_;
   os::FileDescriptor wake_;
-  // Everything below is guarded by mutex_.
+  // Everything below is guarded by mutex_, which is never held for long.
   std::unordered_map<std::uint64_t, std::shared_ptr<ChildProcess>> children_;
   std::unordered_map<std::uint64_t, std::shared_ptr<ForkServer>> servers_;
   std::unordered_map<shm::OwnerId, OrphanWatch> orphans_;
