@@ -5,6 +5,7 @@
 
 #include "multiprocessing/shared_access.hpp"
 #include "plait/errors.hpp"
+#include "shm/message_block.hpp"
 
 namespace plait::detail {
 namespace {
@@ -32,16 +33,20 @@ ByteQueue& open_queue(const shm::Hold& hold) {
 
 }  // namespace
 
-QueueParcel::QueueParcel(std::size_t size) : size_(size) {
+// With a list of handles whatever its size is: the block is where the list is.
+QueueParcel::QueueParcel(const wire::MessageSize& size) : size_(size.bytes) {
   static_assert(room_here == ByteQueue::longest_inline);
-  if (size > room_here) block_ = static_cast<std::byte*>(shm::Heap::get().allocate(size));
+  if (size.bytes <= room_here && size.handles == 0) return;
+  block_ = static_cast<std::byte*>(shm::allocate_message(size.bytes, size.handles));
 }
+
+std::span<std::uint64_t> QueueParcel::list() const noexcept { return shm::handles_in(block_, size_); }
 
 void QueueParcel::give_up() noexcept {
   if (hand_ != nullptr) {
     ByteQueue::finish({{}, static_cast<ByteQueue::Hand*>(hand_)});
   } else {
-    shm::Heap::get().deallocate(block_);
+    shm::free_message(block_, size_);
   }
 }
 

@@ -8,6 +8,7 @@
 #include "os/kill_point.hpp"
 #include "os/spin.hpp"
 #include "os/spin_seats.hpp"
+#include "shm/message_block.hpp"
 
 namespace plait::shm {
 namespace {
@@ -44,18 +45,31 @@ ByteQueue::Segment& ByteQueue::new_segment() {
 // ---- put
 
 ByteQueue::Outcome ByteQueue::put(OwnerId self, std::span<const std::byte> bytes, const Until& until) {
-  return write(self, Record::Kind::inlined, bytes, nullptr, until);
+  return write(self, {Record::Kind::inlined, bytes}, until);
 }
 
 ByteQueue::Outcome ByteQueue::put_block(OwnerId self, void* block, std::size_t size, const Until& until) {
-  const BlockRecord content{Heap::get().offset_of(block), size};
-  return write(self, Record::Kind::block, std::as_bytes(std::span(&content, 1)), block, until);
+  const BlockRecord record{Heap::get().offset_of(block), size};
+  Content content{Record::Kind::block, std::as_bytes(std::span(&record, 1)), block};
+  if (handles_in(block, size).empty()) return write(self, content, until);
+  content.hand = &take_hand(self, record, Hand::being_put);
+  const auto leave = [&content] {
+    content.hand->block.store(0, std::memory_order_relaxed);
+    content.hand->owner.store(0, std::memory_order_release);  // pairs with take_hand()
+  };
+  try {
+    const Outcome outcome = write(self, content, until);
+    leave();
+    return outcome;
+  } catch (...) {
+    leave();
+    throw;
+  }
 }
 
-ByteQueue::Outcome ByteQueue::write(OwnerId self, Record::Kind kind, std::span<const std::byte> content, void* block,
-                                    const Until& until) {
+ByteQueue::Outcome ByteQueue::write(OwnerId self, const Content& content, const Until& until) {
   const Outcome outcome = wait_for(
-      putters_, until, [&] { return try_write(self, kind, content, block, until); }, [this] { return has_room(); });
+      putters_, until, [&] { return try_write(self, content, until); }, [this] { return has_room(); });
   if (outcome == Outcome::done && getters_.take()) {
     PLAIT_KILL_POINT("queue.waking");
     getters_.wake_one();
@@ -64,8 +78,7 @@ ByteQueue::Outcome ByteQueue::write(OwnerId self, Record::Kind kind, std::span<c
 }
 
 // not_in_time: there is no room, or the lock was not to be had.
-ByteQueue::Outcome ByteQueue::try_write(OwnerId self, Record::Kind kind, std::span<const std::byte> content,
-                                        void* block, const Until& until) {
+ByteQueue::Outcome ByteQueue::try_write(OwnerId self, const Content& content, const Until& until) {
   if (is_shut_down()) return Outcome::shut_down;
   if (lock_end(tail_.lock, self, until) == OwnerLock::Taken::no) return Outcome::not_in_time;
   PLAIT_KILL_POINT("queue.put.locked");
@@ -77,21 +90,26 @@ ByteQueue::Outcome ByteQueue::try_write(OwnerId self, Record::Kind kind, std::sp
     outcome = Outcome::not_in_time;
   } else {
     try {
-      append(count, kind, content);
+      append(count, content.kind, content.bytes);
     } catch (...) {
       tail_.lock.release();
       throw;
     }
-    if (block != nullptr) {
+    if (content.block != nullptr) {
       journal_index_.store(count, std::memory_order_relaxed);
-      journal_block_.store(Heap::get().offset_of(block), std::memory_order_release);
+      journal_block_.store(Heap::get().offset_of(content.block), std::memory_order_release);
       PLAIT_KILL_POINT("queue.put.sharing");
-      Heap::get().share(block);
+      Heap::get().share(content.block);
     }
     PLAIT_KILL_POINT("queue.put.written");
     tail_.count.store(count + 1, std::memory_order_seq_cst);
     PLAIT_KILL_POINT("queue.put.counted");
-    if (block != nullptr) journal_block_.store(0, std::memory_order_relaxed);
+    if (content.block != nullptr) {
+      // In this order: until the journal is empty recover_put() takes out of our hands what was counted.
+      if (content.hand != nullptr) content.hand->block.store(0, std::memory_order_relaxed);
+      PLAIT_KILL_POINT("queue.put.given");
+      journal_block_.store(0, std::memory_order_release);
+    }
   }
   tail_.lock.release();
   PLAIT_KILL_POINT("queue.put.unlocked");
@@ -216,33 +234,40 @@ void ByteQueue::read(OwnerId self, std::uint64_t count, std::span<std::byte> buf
     if (record.kind != Record::Kind::block || record.size != sizeof block) fail();
     std::memcpy(&block, content, sizeof block);
     if (!heap.contains_block(block.block, block.size)) fail();
-    Hand& hand = take_hand(self, block.block, count);
+    Hand& hand = take_hand(self, block, count);
     message = {{static_cast<const std::byte*>(heap.at(block.block)), block.size}, &hand};
   }
   head_.next(count) = {from.segment, from.at + size};
 }
 
-ByteQueue::Hand& ByteQueue::take_hand(OwnerId self, Offset block, std::uint64_t index) {
+ByteQueue::Hand& ByteQueue::take_hand(OwnerId self, const BlockRecord& block, std::uint64_t index) {
   Hand& hand = hands_.take([self](Hand& free_one) {
     OwnerId nobody = 0;
     return free_one.owner.load(std::memory_order_relaxed) == 0 &&
            free_one.owner.compare_exchange_strong(nobody, self, std::memory_order_acquire, std::memory_order_relaxed);
   });
   hand.index.store(index, std::memory_order_relaxed);
+  hand.size.store(block.size, std::memory_order_relaxed);
   PLAIT_KILL_POINT("queue.get.taking");
-  hand.block.store(block, std::memory_order_release);  // the index, for recover()
+  hand.block.store(block.block, std::memory_order_release);  // the index and the size, for recover()
   return hand;
 }
 
 void ByteQueue::finish(const Message& message) noexcept {
   if (message.hand == nullptr) return;
   Heap& heap = Heap::get();
-  // In this order: should we die in between, the block stays.
-  void* const block = heap.at(message.hand->block.exchange(0, std::memory_order_relaxed));
-  PLAIT_KILL_POINT("queue.get.finishing");
-  heap.deallocate(block);
+  Hand& hand = *message.hand;
+  // acquire: of a dead process, what it took
+  if (const Offset block = hand.block.load(std::memory_order_acquire); block != 0) {
+    // In this order: should we die in between, whoever comes next finds what has not been given back, or the block
+    // stays.
+    give_back_handles(heap.at(block), hand.size.load(std::memory_order_relaxed));
+    hand.block.store(0, std::memory_order_relaxed);
+    PLAIT_KILL_POINT("queue.get.finishing");
+    heap.deallocate(heap.at(block));
+  }
   PLAIT_KILL_POINT("queue.get.freed");
-  message.hand->owner.store(0, std::memory_order_release);  // pairs with take_hand()
+  hand.owner.store(0, std::memory_order_release);  // pairs with take_hand()
 }
 
 void ByteQueue::retire(Offset segment) noexcept {
@@ -400,72 +425,6 @@ void ByteQueue::shut_down_now(OwnerId self) noexcept {
   shut_down(State::emptied);
   for (; dropped > 0 && task_done(self); --dropped) {
   }
-}
-
-// ---- deaths
-
-void ByteQueue::recover(OwnerId dead) noexcept {
-  Heap& heap = Heap::get();
-  // While an end names the dead, nobody else can change it.
-  tail_.lock.recover(dead, false, [&] {
-    const Offset block = journal_block_.exchange(0, std::memory_order_relaxed);
-    if (block != 0 && journal_index_.load(std::memory_order_relaxed) == tail_.count.load(std::memory_order_relaxed)) {
-      heap.unshare(heap.at(block), dead);
-    }
-  });
-  const auto empty_hands = [&](bool of_head_owner) {
-    hands_.for_each([&](Hand& hand) {
-      if (hand.owner.load(std::memory_order_relaxed) != dead) return;
-      const std::uint64_t index = hand.index.load(std::memory_order_relaxed);
-      const Offset block = hand.block.exchange(0, std::memory_order_acquire);
-      const bool was_taken = !of_head_owner || index < head_.count.load(std::memory_order_relaxed);
-      if (block != 0 && was_taken) heap.deallocate(heap.at(block));
-      hand.owner.store(0, std::memory_order_release);
-    });
-  };
-  Account* const account = of_tasks_ ? account_of(dead) : nullptr;
-  head_.lock.recover(dead, false, [&] {
-    empty_hands(true);
-    if (account != nullptr) account->got.cancel_after(head_.count.load(std::memory_order_relaxed));
-  });
-  empty_hands(false);
-  if (of_tasks_) {
-    tasks_.recover(dead, false, [this] {
-      // Its own, or that of somebody whom it had survived.
-      const std::uint64_t count = done_.load(std::memory_order_relaxed);
-      accounts_.for_each([count](Account& each) { each.done.cancel_after(count); });
-    });
-    if (account != nullptr) account->is_closing.store(true, std::memory_order_release);
-    is_closing_.store(true, std::memory_order_seq_cst);
-    close_accounts(Heap::get().self());
-  }
-  for (SleepersWord* const sleepers : {&getters_, &putters_, &joiners_}) sleepers->broadcast();
-}
-
-void ByteQueue::clear() noexcept {
-  Heap& heap = Heap::get();
-  std::byte buffer[longest_inline];
-  for (Message message; has_items(); finish(message)) {
-    try {
-      const std::uint64_t count = head_.count.load(std::memory_order_relaxed);
-      read(Heap::root, count, buffer, message);
-      const Offset before = head_.now(count).segment;
-      head_.count.store(count + 1, std::memory_order_relaxed);
-      if (head_.next(count).segment != before) heap.deallocate(heap.at(before));
-    } catch (const Error&) {
-      break;
-    }
-  }
-  for (Offset at = head_.now(head_.count.load(std::memory_order_relaxed)).segment; at != 0;) {
-    auto* const segment = static_cast<Segment*>(heap.at(at));
-    if (!heap.contains_block(at, segment_size)) break;
-    at = segment->next.load(std::memory_order_relaxed);
-    heap.deallocate(segment);
-  }
-  const Offset spare = spare_.load(std::memory_order_relaxed);
-  if (spare != 0) heap.deallocate(heap.at(spare));
-  hands_.clear();
-  accounts_.clear();
 }
 
 }  // namespace plait::shm

@@ -14,7 +14,8 @@
 // Blocks change hands. A put shares its block before it counts, and says so in the tail's journal; a get writes the
 // block into a hand of its own before it counts, and empties the hand before it frees the block. recover(dead), while
 // the dead still owns the end, undoes what was not counted; what a hand holds that was counted is freed: that is the
-// item which the dead one had in hand.
+// item which the dead one had in hand. Who frees a message gives back the references that it carries
+// (message_block.hpp). A putter has a message with such in a hand too, until it has counted, for it may wait long.
 //
 // Sleeping: whoever has put looks whether getters may be asleep (SleepersWord), and wakes one. Who has slept and goes
 // on, with an item or without, does for the others what the waker could not know: says again that some may be asleep,
@@ -56,9 +57,11 @@ class ByteQueue {
 
   // What is in a getter's hands until finish(). Its process dying, the item is lost.
   struct Hand {
+    static constexpr std::uint64_t being_put = ~std::uint64_t{0};
     std::atomic<OwnerId> owner{0};
     std::atomic<Offset> block{0};
-    std::atomic<std::uint64_t> index{0};  // of the message
+    std::atomic<std::uint64_t> index{0};  // of the message; or being_put: in a putter's hands
+    std::atomic<std::uint64_t> size{0};
   };
   struct Message {
     std::span<const std::byte> bytes;  // in the caller's buffer or in the block
@@ -72,7 +75,7 @@ class ByteQueue {
 
   // Copies the bytes, at most longest_inline. Throws OutOfSharedMemory: nothing was put.
   Outcome put(OwnerId self, std::span<const std::byte> bytes, const Until& until);
-  // Takes over a block that `self` has allocated, if `done`.
+  // Takes over a block that `self` got from allocate_message(), if `done`. Throws OutOfSharedMemory: nothing was put.
   Outcome put_block(OwnerId self, void* block, std::size_t size, const Until& until);
 
   // `buffer`: longest_inline bytes. Throws CorruptedQueue, OutOfSharedMemory: nothing was taken.
@@ -143,6 +146,13 @@ class ByteQueue {
     Offset block;
     std::uint64_t size;
   };
+  // What is put.
+  struct Content {
+    Record::Kind kind;
+    std::span<const std::byte> bytes;
+    void* block = nullptr;
+    Hand* hand = nullptr;  // it is in, if it carries references
+  };
 
   // How often a process has done something at an end of which the count is known: what the entry says with the greatest
   // index below that count.
@@ -186,9 +196,8 @@ class ByteQueue {
   static constexpr std::size_t segment_size = std::size_t{32} << 10;
 
   static Segment& new_segment();
-  Outcome write(OwnerId self, Record::Kind kind, std::span<const std::byte> content, void* block, const Until& until);
-  Outcome try_write(OwnerId self, Record::Kind kind, std::span<const std::byte> content, void* block,
-                    const Until& until);
+  Outcome write(OwnerId self, const Content& content, const Until& until);
+  Outcome try_write(OwnerId self, const Content& content, const Until& until);
   void append(std::uint64_t count, Record::Kind kind, std::span<const std::byte> content);
   Outcome try_read(OwnerId self, std::span<std::byte> buffer, Message& message, const Until& until);
   void read(OwnerId self, std::uint64_t count, std::span<std::byte> buffer, Message& message);
@@ -200,7 +209,9 @@ class ByteQueue {
   void settle(std::uint64_t tasks, Account* account) noexcept;
   void close_accounts(OwnerId self) noexcept;
   void close_account(Account& account) noexcept;
-  Hand& take_hand(OwnerId self, Offset block, std::uint64_t index);
+  Hand& take_hand(OwnerId self, const BlockRecord& block, std::uint64_t index);
+  void recover_put(OwnerId dead) noexcept;
+  void empty_hands(OwnerId dead, bool of_head_owner) noexcept;
   void retire(Offset segment) noexcept;
 
   [[nodiscard]] bool has_items() const noexcept {

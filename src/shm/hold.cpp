@@ -35,7 +35,7 @@ class Holds {
     if (object == nullptr) throw DecodeError("plait: these bytes name no shared object, or one of another kind");
     const std::scoped_lock lock(mutex_);
     const auto known = holds_.find(object);
-    if (known == holds_.end() || known->second->is_inherited()) return enter(*object);
+    if (known == holds_.end() || known->second->is_inherited()) return enter_or_drop(*object);
     Hold& hold = *known->second;
     hold.add_handle();
     drop_reference(*object);  // not the last: the hold has one
@@ -101,6 +101,15 @@ class Holds {
     return *hold;
   }
 
+  Hold& enter_or_drop(SharedObject& object) {
+    try {
+      return enter(object);
+    } catch (...) {
+      drop_reference(object);
+      throw;
+    }
+  }
+
   std::mutex mutex_;
   std::unordered_map<SharedObject*, Hold*> holds_;
 };
@@ -115,7 +124,7 @@ Hold& Hold::create(SharedObject& object) {
     if (registered) {
       drop_reference(object);
     } else {
-      Heap::get().deallocate(&object);
+      discard_object(object);
     }
     throw;
   }

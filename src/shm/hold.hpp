@@ -17,11 +17,11 @@ namespace plait::shm {
 
 class Hold {
  public:
-  // The hold of a new object, with one handle: `object` is made in a block of Heap::get().allocate(), which is freed
+  // The hold of a new object, with one handle: `object` is made in a block of Heap::get().allocate(). It is destroyed
   // if this throws OutOfSharedMemory or std::bad_alloc.
   static Hold& create(SharedObject& object);
   // Of an object that came in a message, with one handle more; takes over the message's reference. Throws DecodeError:
-  // there is no such object. OutOfSharedMemory, std::bad_alloc: the reference is lost.
+  // there is no such object. OutOfSharedMemory, std::bad_alloc: the reference is given back.
   static Hold& arrive(Offset offset, ObjectKind kind);
 
   Hold(const Hold&) = delete;

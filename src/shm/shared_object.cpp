@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shm/shared_object.hpp"
 
+#include <utility>
+
 #include "os/kill_point.hpp"
 #include "shm/heap_arena.hpp"
 #include "shm/heap_table.hpp"
@@ -14,11 +16,24 @@ using Table = PageList<ObjectEntry, 500>;
 // nullptr: nothing was ever shared.
 Table* existing_table() noexcept { return existing_heap_table<Table>(Heap::get().header().objects); }
 
-// Those that know its kind have given up what it is made of.
+// Of this thread: objects that are to be destroyed, linked by their `entry`, which they no longer have.
+constinit thread_local Offset doomed = 0;
+constinit thread_local bool is_destroying = false;
+
+// To clear one may be to give up the last reference to others.
 void destroy(Heap& heap, SharedObject& object) noexcept {
-  clear_object(object);
-  object.holders.clear();
-  heap.deallocate(&object);
+  object.entry = std::exchange(doomed, heap.offset_of(&object));
+  if (is_destroying) return;
+  is_destroying = true;
+  while (doomed != 0) {
+    auto& next = *static_cast<SharedObject*>(heap.at(doomed));
+    doomed = next.entry;
+    PLAIT_KILL_POINT("objects.destroying");
+    clear_object(next);
+    next.holders.clear();
+    heap.deallocate(&next);
+  }
+  is_destroying = false;
 }
 
 }  // namespace
@@ -56,12 +71,19 @@ void register_object(SharedObject& object) {
   heap.share(&object);
 }
 
+void discard_object(SharedObject& object) noexcept { destroy(Heap::get(), object); }
+
 SharedObject* find_object(Offset offset, ObjectKind kind) noexcept {
+  SharedObject* const object = find_object(offset);
+  return object != nullptr && object->kind == kind ? object : nullptr;
+}
+
+SharedObject* find_object(Offset offset) noexcept {
   const Heap& heap = Heap::get();
   if (offset % alignof(SharedObject) != 0 || !heap.contains_block(offset, sizeof(SharedObject))) return nullptr;
   auto* const object = static_cast<SharedObject*>(heap.at(offset));
   const Offset entry = object->entry;
-  if (object->kind != kind || entry % alignof(ObjectEntry) != 0 || !heap.contains_block(entry, sizeof(ObjectEntry))) {
+  if (entry % alignof(ObjectEntry) != 0 || !heap.contains_block(entry, sizeof(ObjectEntry))) {
     return nullptr;
   }
   return static_cast<const ObjectEntry*>(heap.at(entry))->has(offset) ? object : nullptr;

@@ -71,8 +71,11 @@ class ObjectEntry {
 // Makes the object the family's and known to it: `object` is a block of the heap of this process. Throws
 // OutOfSharedMemory: it is as before.
 void register_object(SharedObject& object);
+// One that was made, and never registered.
+void discard_object(SharedObject& object) noexcept;
 
 // The object at an offset that may be anything; nullptr: there is none, or none of this kind.
+SharedObject* find_object(Offset offset) noexcept;
 SharedObject* find_object(Offset offset, ObjectKind kind) noexcept;
 
 // The caller's process, or one that it is about to make, is one that holds the object; with a reference, which the
@@ -86,7 +89,8 @@ bool remove_holder(SharedObject& object, OwnerId owner) noexcept;
 inline void add_reference(SharedObject& object) noexcept {
   object.references.fetch_add(1, std::memory_order_relaxed);  // as of any counted reference
 }
-// One less; the last destroys the object.
+// One less; the last destroys the object, and with it those of which it or the messages in it had the last reference:
+// one after another, so that no chain of them is too long for the stack.
 void drop_reference(SharedObject& object) noexcept;
 
 // After `dead` has died, by whoever watched it, before Heap::reclaim(dead): its locks are abandoned, what it had left

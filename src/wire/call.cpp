@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plait/detail/wire/call.hpp"
 
+#include <atomic>
+
 #include "os/advice.hpp"
 #include "plait/errors.hpp"
 #include "wire/throw_trace.hpp"
@@ -9,6 +11,15 @@ namespace plait::wire {
 
 void throw_encode_error(const char* what) { throw EncodeError(what); }
 void throw_decode_error(const char* what) { throw DecodeError(what); }
+
+void take_from_list(std::uint64_t& entry, std::uint64_t word) {
+  std::uint64_t expected = word;
+  // acquire: what the sender did with the object. Who drops the message may be doing so at the same time, if this
+  // process is taken for dead.
+  if (word == 0 || !std::atomic_ref(entry).compare_exchange_strong(expected, 0, std::memory_order_acquire)) {
+    throw_decode_error("plait: a handle in a message is not the one in its list");
+  }
+}
 
 void expect_large_block(void* begin, std::size_t size) noexcept { os::expect_to_be_filled(begin, size); }
 

@@ -15,61 +15,17 @@
 
 #include "fault_test.hpp"
 #include "os/file_descriptor.hpp"
-#include "os/kill_point.hpp"
 #include "plait/multiprocessing/connection/wait.hpp"
 #include "plait/multiprocessing/queue.hpp"
 #include "plait/multiprocessing/shared_value.hpp"
 #include "plait/multiprocessing/synchronize.hpp"
-#include "shared_objects.hpp"
+#include "shared_sweep.hpp"
 #include "support/family.hpp"
 
 namespace plait::faults {
 namespace {
 
-namespace mp = multiprocessing;
 using namespace std::chrono_literals;
-
-// Of this process: how many kill points it still passes; less than 0: all.
-std::atomic<long> points_to_pass{-1};
-
-void pass_kill_point(const char*) noexcept {
-  if (points_to_pass.load() < 0) return;
-  if (points_to_pass.fetch_sub(1) == 0) ::kill(::getpid(), SIGKILL);
-}
-
-[[maybe_unused]] const bool hook_is_set = [] {
-  os::kill_point_hook = &pass_kill_point;
-  return true;
-}();
-
-// Runs `child` in processes of which the n-th is killed at its n-th point, calls `prepare` before and `check` after
-// each, and ends with the first that comes to its end. Returns how many were killed.
-template <class Prepare, class Child, class Check>
-int sweep(Prepare prepare, Child child, Check check) {
-  for (int deaths = 0;; ++deaths) {
-    prepare();
-    mp::Process process = mp::Process::forked([&child, deaths] {
-      points_to_pass = deaths;
-      child();
-      points_to_pass = -1;
-    });
-    process.start();
-    process.join();
-    const bool died = process.exitcode() == -SIGKILL;
-    if (!died) {
-      EXPECT_EQ(process.exitcode(), 0);
-    }
-    check(died);
-    if (!died || testing::Test::HasFailure()) return deaths;
-  }
-}
-
-class SharedSweep : public testing::Test {
- protected:
-  void SetUp() override {
-    if (sanitized) GTEST_SKIP() << "the sanitizer's allocator does not survive a fork beside other threads";
-  }
-};
 
 // What lies in a segment, in blocks of all kinds, and over the end of a segment.
 std::vector<std::string> items() {

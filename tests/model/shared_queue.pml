@@ -11,10 +11,14 @@
 // and is not shared. Invariants: no block is got twice, freed twice, or used after it was freed; every getter that lives
 // ends; at the end every block that was put has been got, but for the one in the hands of the dead, and none is left.
 //
+// With CARRIES the items carry references, and so are in their putter's hands, too, from before it has the lock until it
+// has counted; recovery frees what is in them, unless the journal says that it was counted.
+//
 // Mutants: WAKE_BEFORE_COUNT, NO_SECOND_LOOK, FORGETS_OTHERS (who has slept does not pass the wake-up on), NO_BROADCAST
 // (recovery wakes nobody), NO_GENERATION (the word is only a flag: one about to sleep does not see that it was woken when
 // another one has set the flag again), FREES_UNCOUNTED (recovery frees a hand without looking at the count), NO_JOURNAL (recovery
-// does not take a shared but uncounted block back).
+// does not take a shared but uncounted block back), and with CARRIES: KEEPS_COUNTED (recovery does not look whether
+// what a putter has in hand was counted), JOURNAL_FIRST (the journal is emptied before the hand).
 
 #define N 4
 #ifndef VICTIM
@@ -70,6 +74,12 @@ inline put(b) {
   journal_block = b;
   shared[b] = 1;
   tail = c + 1;
+#ifdef JOURNAL_FIRST
+  journal_block = 0;
+#endif
+#ifdef CARRIES
+  hand[me] = 0;
+#endif
   journal_block = 0;
   tail_lock = 0
 }
@@ -82,6 +92,9 @@ put_next:
     allocated[block] = 1;
 #ifdef WAKE_BEFORE_COUNT
     ring();
+#endif
+#ifdef CARRIES
+    hand[me] = block;
 #endif
     atomic { tail_lock == 0 -> tail_lock = me };
     if
@@ -195,6 +208,12 @@ proctype watcher() {
      if
      :: tail_lock == VICTIM ->
         b = journal_block;
+#if defined CARRIES && !defined KEEPS_COUNTED
+        if
+        :: b != 0 && journal_index != tail && hand[VICTIM] == b -> hand[VICTIM] = 0
+        :: else
+        fi;
+#endif
         journal_block = 0;
 #ifndef NO_JOURNAL
         if
@@ -205,6 +224,14 @@ proctype watcher() {
         tail_lock = 0
      :: else
      fi;
+#ifdef CARRIES
+     b = hand[VICTIM];
+     hand[VICTIM] = 0;
+     if
+     :: b != 0 -> free_block(b)
+     :: else
+     fi;
+#endif
 #else
      b = hand[VICTIM];
      hand[VICTIM] = 0;
@@ -226,7 +253,7 @@ proctype watcher() {
 #endif
      // the heap
      if
-     :: allocated[VICTIM] && !shared[VICTIM] && VICTIM <= PUTTERS -> free_block(VICTIM)
+     :: allocated[VICTIM] && !shared[VICTIM] && !freed[VICTIM] && VICTIM <= PUTTERS -> free_block(VICTIM)
      :: else
      fi
   :: true

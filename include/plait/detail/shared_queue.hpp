@@ -9,6 +9,7 @@
 
 #include "plait/detail/export.hpp"
 #include "plait/detail/shared_handle.hpp"
+#include "plait/detail/wire/archive.hpp"
 #include "plait/until.hpp"
 
 namespace plait::multiprocessing {
@@ -18,12 +19,12 @@ class Waitable;
 namespace plait::detail {
 
 // Room for a message to be put, or one that was got: here, or in a block of the shared heap. To be filled at once: most
-// of it is not initialized.
+// of it is not initialized. References of handles that have not arrived when it ends, and were not put, are given back.
 class PLAIT_EXPORT QueueParcel {
  public:
   QueueParcel() noexcept = default;
   // Throws OutOfSharedMemory.
-  explicit QueueParcel(std::size_t size);
+  explicit QueueParcel(const wire::MessageSize& size);
   QueueParcel(const QueueParcel&) = delete;
   QueueParcel& operator=(const QueueParcel&) = delete;
   ~QueueParcel() {
@@ -31,11 +32,16 @@ class PLAIT_EXPORT QueueParcel {
   }
 
   [[nodiscard]] std::span<std::byte> bytes() noexcept { return {block_ != nullptr ? block_ : here_, size_}; }
+  // The list of handles in a message; a small one without any has none.
+  [[nodiscard]] std::span<std::uint64_t> handles() const noexcept {
+    return block_ != nullptr ? list() : std::span<std::uint64_t>();
+  }
 
  private:
   friend class SharedQueueHandle;
   static constexpr std::size_t room_here = 4080;
   void give_up() noexcept;
+  [[nodiscard]] std::span<std::uint64_t> list() const noexcept;
 
   std::size_t size_ = 0;
   std::byte* block_ = nullptr;

@@ -94,7 +94,8 @@ class Queue : public detail::SharedQueueHandle {
     detail::QueueParcel parcel;
     const Outcome outcome = SharedQueueHandle::get(parcel, until);
     if (outcome == Outcome::shut_down) detail::throw_not_got(outcome);
-    return outcome == Outcome::done ? std::optional<T>(wire::decode<T>(parcel.bytes())) : std::nullopt;
+    return outcome == Outcome::done ? std::optional<T>(wire::decode<T>(parcel.bytes(), parcel.handles()))
+                                    : std::nullopt;
   }
 
   // The queue is a range of its get()s: `for (auto item : queue) work(item);` ends when it is empty and was shut down.
@@ -134,15 +135,15 @@ class Queue : public detail::SharedQueueHandle {
     if (outcome != Outcome::done) detail::throw_not_put(outcome);
   }
   Outcome insert(const T& item, const Until& until) const {
-    detail::QueueParcel parcel(wire::encoded_size(item));
-    wire::encode(item, parcel.bytes());
+    detail::QueueParcel parcel(wire::message_size(item));
+    wire::encode(item, {parcel.bytes(), parcel.handles()});
     return SharedQueueHandle::put(parcel, until);
   }
   T take(const Until& until) const {
     detail::QueueParcel parcel;
     const Outcome outcome = SharedQueueHandle::get(parcel, until);
     if (outcome != Outcome::done) detail::throw_not_got(outcome);
-    return wire::decode<T>(parcel.bytes());
+    return wire::decode<T>(parcel.bytes(), parcel.handles());
   }
 };
 
@@ -179,7 +180,8 @@ class Queue<T>::Iterator {
   void fetch() const {
     if (item_.has_value()) return;
     detail::QueueParcel parcel;
-    if (queue_.SharedQueueHandle::get(parcel, {}) == Outcome::done) item_.emplace(wire::decode<T>(parcel.bytes()));
+    if (queue_.SharedQueueHandle::get(parcel, {}) == Outcome::done)
+      item_.emplace(wire::decode<T>(parcel.bytes(), parcel.handles()));
   }
 
   Queue queue_;
@@ -227,15 +229,15 @@ class SimpleQueue : public detail::SharedQueueHandle {
   // Throw std::system_error (EBADF): it is closed in this process; and as Queue's.
   void put(const T& item) const {
     check_open();
-    detail::QueueParcel parcel(wire::encoded_size(item));
-    wire::encode(item, parcel.bytes());
+    detail::QueueParcel parcel(wire::message_size(item));
+    wire::encode(item, {parcel.bytes(), parcel.handles()});
     SharedQueueHandle::put(parcel, {});
   }
   T get() const {
     check_open();
     detail::QueueParcel parcel;
     SharedQueueHandle::get(parcel, {});
-    return wire::decode<T>(parcel.bytes());
+    return wire::decode<T>(parcel.bytes(), parcel.handles());
   }
   [[nodiscard]] bool empty() const { return size() == 0; }
 

@@ -21,6 +21,20 @@ namespace plait::wire {
 [[noreturn]] PLAIT_EXPORT void throw_encode_error(const char* what);
 [[noreturn]] PLAIT_EXPORT void throw_decode_error(const char* what);
 
+// What a message takes: its bytes, and the handles of shared objects among them.
+struct MessageSize {
+  std::size_t bytes = 0;
+  std::size_t handles = 0;
+};
+// Where one is written. A message that can be dropped has a list of its handles, in which they are until they arrive:
+// from it their references are given back. Without a list those of a message that is dropped stay till the family ends.
+struct MessageRoom {
+  std::span<std::byte> bytes;
+  std::span<std::uint64_t> handles;
+};
+// Takes the word of a handle that arrives out of the list. Throws DecodeError: it is not there.
+PLAIT_EXPORT void take_from_list(std::uint64_t& entry, std::uint64_t word);
+
 // Tells the system that this memory is about to be filled, if there is so much of it that it pays. Changes nothing
 // else.
 inline constexpr std::size_t large_block = std::size_t{4} << 20;
@@ -52,6 +66,13 @@ class SizeCounter {
     if (position_ < position) position_ = position;
   }
   [[nodiscard]] std::size_t position() const noexcept { return position_; }
+  // A handle, which does not depart yet.
+  template <class T>
+  void handle(const T&) noexcept {
+    position_ += sizeof(std::uint64_t);
+    ++handles_;
+  }
+  [[nodiscard]] MessageSize size() const noexcept { return {position_, handles_}; }
   void enter() {
     if (++nesting_ > max_nesting) throw_encode_error("plait: a value is nested more than 1000 levels deep");
   }
@@ -59,6 +80,7 @@ class SizeCounter {
 
  private:
   std::size_t position_ = 0;
+  std::size_t handles_ = 0;
   int nesting_ = 0;
 };
 
@@ -67,7 +89,9 @@ class Writer {
  public:
   static constexpr bool is_reading = false;
 
-  explicit Writer(std::span<std::byte> out) noexcept : begin_(out.data()), next_(begin_), end_(begin_ + out.size()) {}
+  explicit Writer(std::span<std::byte> out) noexcept : Writer(MessageRoom{out, {}}) {}
+  explicit Writer(const MessageRoom& out) noexcept
+      : begin_(out.bytes.data()), next_(begin_), end_(begin_ + out.bytes.size()), handles_(out.handles) {}
 
   template <class... Ts>
   void operator()(const Ts&... values) {
@@ -87,6 +111,19 @@ class Writer {
     }
   }
   [[nodiscard]] std::size_t position() const noexcept { return static_cast<std::size_t>(next_ - begin_); }
+  // The word that value.depart() gives. There is room for it before it has departed.
+  template <class T>
+  void handle(const T& value) {
+    const bool is_listed = handles_.data() != nullptr;
+    if (room() < sizeof(std::uint64_t) || (is_listed && handles_.empty())) {
+      throw_encode_error("plait: a serializer wrote more than it had announced");
+    }
+    const std::uint64_t word = value.depart();
+    bytes(&word, sizeof word);
+    if (!is_listed) return;
+    handles_.front() = word;
+    handles_ = handles_.subspan(1);
+  }
   void enter() noexcept {}
   void leave() noexcept {}
 
@@ -101,6 +138,7 @@ class Writer {
   std::byte* begin_;
   std::byte* next_;
   std::byte* end_;
+  std::span<std::uint64_t> handles_;  // the rest of the list
 };
 
 // Reads bytes that may be anything. Throws DecodeError instead of passing their end.
@@ -108,8 +146,9 @@ class Reader {
  public:
   static constexpr bool is_reading = true;
 
-  explicit Reader(std::span<const std::byte> in) noexcept
-      : begin_(in.data()), next_(begin_), end_(begin_ + in.size()) {}
+  // `handles`: the message's list, if it has one.
+  explicit Reader(std::span<const std::byte> in, std::span<std::uint64_t> handles = {}) noexcept
+      : begin_(in.data()), next_(begin_), end_(begin_ + in.size()), handles_(handles) {}
 
   template <class... Ts>
   void operator()(Ts&... values) {
@@ -129,6 +168,15 @@ class Reader {
     T value;
     std::memcpy(&value, bytes(sizeof(T)), sizeof(T));
     return value;
+  }
+  // The word of a handle, which the caller is to redeem.
+  std::uint64_t handle() {
+    const auto word = scalar<std::uint64_t>();
+    if (handles_.data() == nullptr) return word;
+    if (handles_.empty()) throw_decode_error("plait: there are more handles in the message than in its list");
+    take_from_list(handles_.front(), word);
+    handles_ = handles_.subspan(1);
+    return word;
   }
   void align(std::size_t alignment) { bytes(-position() & (alignment - 1)); }
   void pad_to(std::size_t position_wanted) {
@@ -163,6 +211,7 @@ class Reader {
   const std::byte* begin_;
   const std::byte* next_;
   const std::byte* end_;
+  std::span<std::uint64_t> handles_;  // the rest of the list
   int nesting_ = 0;
 };
 

@@ -114,10 +114,9 @@ template <class T>
 struct Codec<T, Kind::handle> {
   template <class Out>
   static void put(Out& out, const T& value) {
-    const std::uint64_t word = std::is_same_v<Out, SizeCounter> ? 0 : value.depart();
-    out.bytes(&word, sizeof word);
+    out.handle(value);
   }
-  static T get(Reader& in) { return T(detail::ArrivedHandle{in.scalar<std::uint64_t>()}); }
+  static T get(Reader& in) { return T(detail::ArrivedHandle{in.handle()}); }
 };
 
 template <class T>

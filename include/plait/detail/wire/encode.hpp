@@ -8,27 +8,35 @@
 
 namespace plait::wire {
 
-// The bytes that encode() writes. Throws EncodeError, and what a serializer of the user throws.
+// What encode() writes. Throws EncodeError, and what a serializer of the user throws.
 template <class T>
-[[nodiscard]] std::size_t encoded_size(const T& value) {
+[[nodiscard]] MessageSize message_size(const T& value) {
   SizeCounter counter;
   put(counter, value);
-  return counter.position();
+  return counter.size();
+}
+template <class T>
+[[nodiscard]] std::size_t encoded_size(const T& value) {
+  return message_size(value).bytes;
 }
 
-// Writes `value` into `out`, which has encoded_size(value) bytes. Throws as encoded_size().
+// Writes `value` into `out`, which has message_size(value); the list of zeroes, or none. Throws as message_size().
 template <class T>
-void encode(const T& value, std::span<std::byte> out) {
+void encode(const T& value, const MessageRoom& out) {
   Writer writer(out);
   put(writer, value);
   writer.finish();
 }
-
-// The value that was encoded in `bytes`; these may be anything. They should lie as aligned as T's largest arrays,
-// or those are copied element by element. Throws DecodeError: they are no T, or more than one.
 template <class T>
-[[nodiscard]] T decode(std::span<const std::byte> bytes) {
-  Reader in(bytes);
+void encode(const T& value, std::span<std::byte> out) {
+  encode(value, MessageRoom{out, {}});
+}
+
+// The value that was encoded in `bytes`, with their list of handles; these may be anything. They should lie as aligned
+// as T's largest arrays, or those are copied element by element. Throws DecodeError: they are no T, or more than one.
+template <class T>
+[[nodiscard]] T decode(std::span<const std::byte> bytes, std::span<std::uint64_t> handles = {}) {
+  Reader in(bytes, handles);
   if constexpr (std::is_move_constructible_v<T>) {
     T value = get<T>(in);
     in.finish();
