@@ -17,6 +17,7 @@
 #include "plait/detail/wire/exception.hpp"
 #include "plait/errors.hpp"
 #include "shm/heap.hpp"
+#include "shm/message_block.hpp"
 #include "wire/exception_text.hpp"
 
 namespace plait::detail {
@@ -61,9 +62,9 @@ template <class Make>
   std::exit(code);
 }
 
-std::unique_ptr<Process> remake(const ProcessBlock& block, const std::byte* payload) {
-  const std::span object(payload + block.object_at, block.object_size);
-  wire::Reader in(object);
+std::unique_ptr<Process> remake(const ProcessBlock& block, std::byte* payload) {
+  const std::span<const std::byte> object(payload + block.object_at, block.object_size);
+  wire::Reader in(object, shm::handles_in(payload, block.payload_size()));
   const wire::CodeRef code = wire::get_code(in);
   if (code.module == 0) wire::throw_decode_error("plait: these bytes are no process");
   auto process = ProcessAccess::remake(wire::resolve_code(code), in);
@@ -71,8 +72,8 @@ std::unique_ptr<Process> remake(const ProcessBlock& block, const std::byte* payl
   return process;
 }
 
-// The payload is not needed any more. If this process is killed here, what is left of it is freed by its maker: a large
-// block as one of ours, the others unless `taken` says that we did.
+// The payload is not needed any more: all its handles have arrived. If this process is killed here, what is left of it
+// is freed by its maker: a large block as one of ours, the others unless `taken` says that we did.
 void free_payload(ProcessBlock& block, void* payload) noexcept {
   shm::Heap& heap = shm::Heap::get();
   heap.adopt(payload);

@@ -15,6 +15,7 @@
 #include "multiprocessing/process_registry.hpp"
 #include "plait/detail/descriptor_ticket.hpp"
 #include "plait/detail/wire/encode.hpp"
+#include "shm/message_block.hpp"
 #include "shm/size_class.hpp"
 #include "wire/symbols.hpp"
 
@@ -86,7 +87,7 @@ class Luggage {
   Luggage(const Luggage&) = delete;
   Luggage& operator=(const Luggage&) = delete;
   ~Luggage() {
-    shm::Heap::get().deallocate(payload_);
+    if (payload_ != nullptr) shm::free_message(payload_, block_->payload_size());
     shm::Heap::get().deallocate(block_);
   }
 
@@ -94,10 +95,12 @@ class Luggage {
     constexpr std::uint64_t alignment = shm::block_alignment;
     block_->birth_size = wire::encoded_size(birth);
     block_->object_at = (block_->birth_size + alignment - 1) & ~(alignment - 1);
-    block_->object_size = detail::ProcessAccess::encoded_size(object);
-    payload_ = static_cast<std::byte*>(shm::Heap::get().allocate(block_->object_at + block_->object_size));
+    const wire::MessageSize size = detail::ProcessAccess::message_size(object);
+    block_->object_size = size.bytes;
+    payload_ = static_cast<std::byte*>(shm::allocate_message(block_->payload_size(), size.handles));
     wire::encode(birth, std::span(payload_, block_->birth_size));
-    detail::ProcessAccess::encode(object, std::span(payload_ + block_->object_at, block_->object_size));
+    detail::ProcessAccess::encode(object, {std::span(payload_ + block_->object_at, block_->object_size),
+                                           shm::handles_in(payload_, block_->payload_size())});
     block_->payload = shm::Heap::get().offset_of(payload_);
   }
   [[nodiscard]] ProcessBlock* block() const noexcept { return block_; }
@@ -273,25 +276,26 @@ void Process::put_head(Out& out) const {
   if (target_ != nullptr) out.align(shm::block_alignment);
 }
 
-std::size_t Process::encoded_size() const {
+wire::MessageSize Process::message_size() const {
   if (typeid(*this) != typeid(Process)) refuse_subclass();
-  wire::SizeCounter size;
-  put_head(size);
-  return size.position() + (target_ != nullptr ? target_->encoded_size() : 0);
+  wire::SizeCounter head;
+  put_head(head);
+  if (target_ == nullptr) return head.size();
+  const wire::MessageSize target = target_->message_size();
+  return {head.position() + target.bytes, target.handles};
 }
 
-void Process::encode(std::span<std::byte> out) const {
+void Process::encode(const wire::MessageRoom& out) const {
   wire::Writer writer(out);
   put_head(writer);
-  if (target_ != nullptr) target_->encode(out.subspan(writer.position()));
+  if (target_ != nullptr) target_->encode({out.bytes.subspan(writer.position()), out.handles});
 }
 
 std::unique_ptr<Process> Process::remake(wire::Reader& in) {
   auto process = std::make_unique<Process>();
   if (!wire::get<bool>(in)) return process;
   in.align(shm::block_alignment);
-  const std::size_t size = in.remaining();
-  wire::Reader target(std::span(in.bytes(size), size));
+  wire::Reader target = in.rest();
   const void* const reader = wire::resolve_code(wire::get_code(target));
   process->target_ = reinterpret_cast<detail::TargetReader*>(const_cast<void*>(reader))(target);
   target.finish();

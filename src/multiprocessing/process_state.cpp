@@ -5,6 +5,7 @@
 
 #include "multiprocessing/process_registry.hpp"
 #include "os/epoll.hpp"
+#include "shm/message_block.hpp"
 
 namespace plait::detail {
 
@@ -25,7 +26,7 @@ void ProcessState::on_exit(process::Child& dead, process::ExitStatus how,
   shm::Heap& heap = shm::Heap::get();
   // acquire: pairs with the release in the child; if it did take the payload, what it did not free goes with its estate
   if (its_block->payload != 0 && !its_block->taken.load(std::memory_order_acquire)) {
-    heap.deallocate(heap.at(its_block->payload));
+    shm::free_message(heap.at(its_block->payload), its_block->payload_size());
   }
   heap.deallocate(its_block);
   estate.reset();

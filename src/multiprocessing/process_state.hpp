@@ -50,10 +50,11 @@ struct Birth {
 struct ProcessBlock {
   std::atomic<bool> interrupted{false};  // before it was ready to be
   std::atomic<bool> taken{false};        // the child has freed the payload, or is about to
-  shm::Offset payload = 0;               // the encoded Birth, and from object_at on the encoded object; 0: none
+  shm::Offset payload = 0;               // a message: the encoded Birth, and from object_at on the object's; 0: none
   std::uint64_t birth_size = 0;
   std::uint64_t object_at = 0;
   std::uint64_t object_size = 0;
+  [[nodiscard]] std::uint64_t payload_size() const noexcept { return object_at + object_size; }
 };
 
 class ProcessState final : public process::ExitListener, public std::enable_shared_from_this<ProcessState> {
@@ -111,8 +112,8 @@ struct ProcessAccess {
   using Process = multiprocessing::Process;
 
   static Process handle_of(std::shared_ptr<ProcessState> state) noexcept { return Process(std::move(state)); }
-  static std::size_t encoded_size(const Process& process) { return process.encoded_size(); }
-  static void encode(const Process& process, std::span<std::byte> out) { process.encode(out); }
+  static wire::MessageSize message_size(const Process& process) { return process.message_size(); }
+  static void encode(const Process& process, const wire::MessageRoom& out) { process.encode(out); }
   // In the child: the object is this process's own, whatever it was made as.
   static void identify(Process& process, std::shared_ptr<ProcessState> self) noexcept {
     process.owned_ = nullptr;

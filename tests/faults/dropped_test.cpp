@@ -228,6 +228,61 @@ TEST_P(FaultS2OfProcesses, AnItemOfAPutterThatDiesWhileItWaits) {
   EXPECT_TRUE(is_back_at(before));
 }
 
+// ---- arguments of processes
+
+void take(const Cargo&) {
+  for (;;) ::pause();
+}
+void take_trap(const Trap&) {}
+
+// A death in the middle of an arrival, or of making what is then replaced, may cost an object of all these.
+TEST_P(FaultS2OfProcesses, ArgumentsOfOneThatIsKilledAtOnce) {
+  constexpr int deaths = 60;
+  const std::size_t before = bytes_in_use();
+  std::size_t of_one = 0;
+  {
+    const Cargo cargo;
+    of_one = bytes_in_use() - before;
+  }
+  for (int i = 0; i < deaths; ++i) {
+    mp::Process victim = process(take, Cargo());
+    victim.start();
+    if (i % 2 == 1) std::this_thread::sleep_for(i * 20us);
+    kill(victim);
+  }
+  EXPECT_TRUE(is_back_at(before + deaths / 4 * of_one));
+}
+
+TEST_P(FaultS2OfProcesses, ArgumentsThatAreHalfDecoded) {
+  if (forks()) GTEST_SKIP() << "nothing is decoded";
+  const std::size_t before = bytes_in_use();
+  {
+    const Trap sent(End::hangs_decoding), bad(End::throws_decoding);
+    mp::Process victim = process(take_trap, sent);
+    victim.start();
+    sent.first.wait();
+    kill(victim);
+    mp::Process thrower = process(take_trap, bad);
+    thrower.start();
+    thrower.join();
+    EXPECT_EQ(thrower.exitcode(), 1);
+    EXPECT_TRUE(bad.first.is_set());
+    sent.second.set();  // all are still ours
+    bad.second.set();
+  }
+  EXPECT_TRUE(is_back_at(before));
+}
+
+TEST_P(FaultS2OfProcesses, ArgumentsOfOneThatIsNotStarted) {
+  if (forks()) GTEST_SKIP() << "nothing is encoded";
+  const std::size_t before = bytes_in_use();
+  {
+    mp::Process refused = process(take_trap, Trap(End::throws_encoding));
+    EXPECT_THROW(refused.start(), std::runtime_error);
+  }
+  EXPECT_TRUE(is_back_at(before));
+}
+
 // ---- bytes that may be anything
 
 TEST(FaultS2, AListThatIsNone) {

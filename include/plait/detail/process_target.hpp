@@ -33,8 +33,8 @@ class PLAIT_EXPORT ProcessTarget {
   // Once; the arguments are given away.
   virtual void call() = 0;
   // Bytes from which another process of this program makes it again. Throw EncodeError, and what serializers throw.
-  [[nodiscard]] virtual std::size_t encoded_size() const = 0;
-  virtual void encode(std::span<std::byte> out) const = 0;
+  [[nodiscard]] virtual wire::MessageSize message_size() const = 0;
+  virtual void encode(const wire::MessageRoom& out) const = 0;
 };
 
 // The address of such a function is what the bytes of a target begin with.
@@ -67,15 +67,15 @@ class ShippableTarget final : public ProcessTarget {
   void call() override {
     std::apply([this](Held&... args) { static_cast<void>(std::invoke(std::move(f_), std::move(args)...)); }, args_);
   }
-  [[nodiscard]] std::size_t encoded_size() const override {
+  [[nodiscard]] wire::MessageSize message_size() const override {
     if constexpr (std::is_pointer_v<F> || std::is_member_pointer_v<F>) {
       if (f_ == nullptr) wire::throw_encode_error("plait: the function to be called is a null pointer");
     }
     wire::SizeCounter size;
     put(size);
-    return size.position();
+    return size.size();
   }
-  void encode(std::span<std::byte> out) const override {
+  void encode(const wire::MessageRoom& out) const override {
     wire::Writer writer(out);
     put(writer);
     writer.finish();
@@ -116,8 +116,8 @@ class ForkedTarget final : public ProcessTarget {
     std::apply([this](Args&... args) { static_cast<void>(std::invoke(std::move(f_), std::move(args)...)); }, args_);
   }
   // Never called: such a process is started by fork.
-  [[nodiscard]] std::size_t encoded_size() const override { return 0; }
-  void encode(std::span<std::byte>) const override {}
+  [[nodiscard]] wire::MessageSize message_size() const override { return {}; }
+  void encode(const wire::MessageRoom&) const override {}
 
  private:
   F f_;

@@ -180,8 +180,8 @@ class PLAIT_EXPORT Process : public std::enable_shared_from_this<Process> {
 
   // Bytes from which the child makes this object; they begin with the address of a Remake.
   using Remake = std::unique_ptr<Process>(wire::Reader& in);
-  [[nodiscard]] virtual std::size_t encoded_size() const;
-  virtual void encode(std::span<std::byte> out) const;
+  [[nodiscard]] virtual wire::MessageSize message_size() const;
+  virtual void encode(const wire::MessageRoom& out) const;
   template <class Out>
   void put_head(Out& out) const;
   static std::unique_ptr<Process> remake(wire::Reader& in);
@@ -218,13 +218,13 @@ class ShippableProcess : public Process {
   explicit ShippableProcess(Options options) : Process(std::move(options), wire::callable_name<Derived>()) {}
 
  private:
-  [[nodiscard]] std::size_t encoded_size() const final {
+  [[nodiscard]] wire::MessageSize message_size() const final {
     if (typeid(*this) != typeid(Derived)) refuse_subclass();
     wire::SizeCounter size;
     put(size);
-    return size.position();
+    return size.size();
   }
-  void encode(std::span<std::byte> out) const final {
+  void encode(const wire::MessageRoom& out) const final {
     wire::Writer writer(out);
     put(writer);
     writer.finish();

@@ -178,6 +178,11 @@ class Reader {
     handles_ = handles_.subspan(1);
     return word;
   }
+  // All that is left, as a message of its own.
+  Reader rest() {
+    const std::size_t size = remaining();
+    return Reader({bytes(size), size}, std::exchange(handles_, {}));
+  }
   void align(std::size_t alignment) { bytes(-position() & (alignment - 1)); }
   void pad_to(std::size_t position_wanted) {
     if (position() < position_wanted) bytes(position_wanted - position());
