@@ -45,7 +45,7 @@ process::StartMethod start_method(const std::string& name) {
 }
 
 Message message_of(const std::vector<std::byte>& bytes) {
-  Message message(bytes.size());
+  Message message({bytes.size()});
   std::ranges::copy(bytes, message.bytes().begin());
   return message;
 }

@@ -103,7 +103,7 @@ bool ProcessPoolCore::take_outcome(Worker& worker, TaskList& settled) {
       Heap::get().adopt(block);
       outcome = Message(block, payload.size);
     } else {
-      outcome = Message(payload.size);
+      outcome = Message({payload.size});
       std::copy_n(payload.data, payload.size, outcome.bytes().begin());
     }
   } catch (const Error&) {  // the worker wrote nonsense: it is not to be trusted any more

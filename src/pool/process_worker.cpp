@@ -14,7 +14,7 @@
 #include "plait/detail/wire/call.hpp"
 #include "plait/detail/wire/exception.hpp"
 #include "pool/worker_block.hpp"
-#include "shm/heap.hpp"
+#include "shm/message_block.hpp"
 
 namespace plait::pool {
 namespace {
@@ -31,13 +31,13 @@ class SlotOutcome final : public wire::Invocation {
   SlotOutcome& operator=(const SlotOutcome&) = delete;
   ~SlotOutcome() { discard(); }
 
-  std::span<std::byte> result_space(std::size_t size) override {
+  wire::MessageRoom result_space(const wire::MessageSize& size) override {
     discard();
-    size_ = size;
+    size_ = size.bytes;
     PLAIT_KILL_POINT("pool.outcome.sized");
-    if (size <= Slot::inline_capacity) return {slot_.bytes, size};
-    block_ = Heap::get().allocate(size);
-    return {static_cast<std::byte*>(block_), size};
+    if (size_ <= Slot::inline_capacity && size.handles == 0) return {{slot_.bytes, size_}, {}};
+    block_ = shm::allocate_message(size_, size.handles);
+    return {{static_cast<std::byte*>(block_), size_}, shm::handles_in(block_, size_)};
   }
 
   void publish(Content content) noexcept {
@@ -54,7 +54,7 @@ class SlotOutcome final : public wire::Invocation {
 
  private:
   void discard() noexcept {
-    Heap::get().deallocate(block_);
+    shm::free_message(block_, size_);
     block_ = nullptr;
   }
 
@@ -66,7 +66,7 @@ class SlotOutcome final : public wire::Invocation {
 void report(SlotOutcome& outcome, const std::exception_ptr& error) {
   const auto put = [&outcome](const std::exception_ptr& what) {
     const std::vector<std::byte> bytes = wire::encode_exception(what);
-    std::ranges::copy(bytes, outcome.result_space(bytes.size()).begin());
+    std::ranges::copy(bytes, outcome.result_space({bytes.size()}).bytes.begin());
     outcome.publish(Content::error);
   };
   try {
@@ -80,15 +80,19 @@ void run_task(Slot& slot) {
   // The outcome may be written over the call, so an inline call is moved aside. One copy of at most 120 bytes.
   alignas(16) std::byte local[Slot::inline_capacity];
   std::span<const std::byte> call;
+  std::span<std::uint64_t> handles;
   if (slot.inline_size == Slot::in_block) {
-    call = {static_cast<const std::byte*>(Heap::get().at(slot.block.offset)), slot.block.size};
+    void* const block = Heap::get().at(slot.block.offset);
+    call = {static_cast<const std::byte*>(block), slot.block.size};
+    // What all workers run is not theirs to take from.
+    if (slot.content == Content::call) handles = shm::handles_in(block, slot.block.size);
   } else {
     std::memcpy(local, slot.bytes, slot.inline_size);
     call = {local, slot.inline_size};
   }
   SlotOutcome outcome(slot);
   try {
-    wire::run_call(call, outcome);
+    wire::run_call(call, handles, outcome);
     outcome.publish(Content::value);
   } catch (...) {
     const std::exception_ptr error = std::current_exception();

@@ -3,23 +3,25 @@
 
 #include <new>
 
-#include "shm/heap.hpp"
+#include "shm/message_block.hpp"
 
 namespace plait::detail {
 
-Message::Message(std::size_t size) : size_(size), inline_{} {
-  if (size <= inline_capacity) return;
-  if (size <= slot_capacity) {
-    memory_ = ::operator new(size);
+Message::Message(const wire::MessageSize& size) : size_(size.bytes), inline_{} {
+  if (size.handles == 0 && size_ <= inline_capacity) return;
+  if (size.handles == 0 && size_ <= slot_capacity) {
+    memory_ = ::operator new(size_);
     place_ = Place::own_memory;
   } else {
-    memory_ = shm::Heap::get().allocate(size);
+    memory_ = shm::allocate_message(size_, size.handles);
     place_ = Place::shared;
   }
 }
 
+std::span<std::uint64_t> Message::list() const noexcept { return shm::handles_in(memory_, size_); }
+
 void Message::free_memory() noexcept {
-  if (place_ == Place::shared) return shm::Heap::get().deallocate(memory_);
+  if (place_ == Place::shared) return shm::free_message(memory_, size_);
   ::operator delete(memory_);
 }
 

@@ -44,9 +44,9 @@ __attribute__((noinline)) void call_traced(void (*f)(void*), void* context) {
   }
 }
 
-void run_call(std::span<const std::byte> call, Invocation& invocation) {
+void run_call(std::span<const std::byte> call, std::span<std::uint64_t> handles, Invocation& invocation) {
   call_traced([&] {
-    Reader in(call);
+    Reader in(call, handles);
     const CodeRef code = get_code(in);
     if (code.module == 0) throw_decode_error("plait: these bytes are no call");
     auto* run = reinterpret_cast<RunFunction*>(const_cast<void*>(resolve_code(code)));

@@ -38,7 +38,7 @@ struct Cargo {
 };
 
 // Where its serializer comes to an end, between two handles.
-enum class End : std::uint8_t { none, throws_encoding, throws_decoding, hangs_decoding };
+enum class End : std::uint8_t { none, throws_encoding, throws_decoding, hangs_decoding, dies_decoding };
 
 struct Trap {
   explicit Trap(End its_end = End::none) : end(its_end) {}
@@ -53,6 +53,7 @@ struct Trap {
       first.set();
       if (end == End::throws_decoding) throw std::runtime_error("decoding");
       while (end == End::hangs_decoding) ::pause();
+      if (end == End::dies_decoding) ::raise(SIGKILL);
     } else if (end == End::throws_encoding && !std::is_same_v<A, wire::SizeCounter>) {
       throw std::runtime_error("encoding");
     }
@@ -279,6 +280,83 @@ TEST_P(FaultS2OfProcesses, ArgumentsOfOneThatIsNotStarted) {
   {
     mp::Process refused = process(take_trap, Trap(End::throws_encoding));
     EXPECT_THROW(refused.start(), std::runtime_error);
+  }
+  EXPECT_TRUE(is_back_at(before));
+}
+
+// ---- tasks of pools, and their results
+
+Cargo make_cargo(std::size_t size) { return Cargo(size); }
+Trap make_trap() { return Trap(End::throws_decoding); }
+void use(const Cargo&) {}
+void wait_for(const mp::Event& event) { event.wait(); }
+
+class FaultS2OfPools : public SharedObjects {};
+PLAIT_OVER_START_METHODS(FaultS2OfPools, "forkserver", "spawn", "fork");
+
+TEST_P(FaultS2OfPools, TasksThatAreCancelled) {
+  const std::size_t before = bytes_in_use();
+  {
+    ProcessPoolExecutor pool(workers(1));
+    const mp::Event go_on;
+    const Future<void> busy = pool.submit(wait_for, go_on);
+    while (!busy.running()) std::this_thread::yield();
+    std::vector<Future<void>> waiting;
+    for (const std::size_t size : {0, 10'000}) {
+      for (int i = 0; i < 10; ++i) waiting.push_back(pool.submit(use, Cargo(size)));
+    }
+    EXPECT_TRUE(waiting.back().cancel());
+    std::jthread later([&] {
+      std::this_thread::sleep_for(10ms);
+      go_on.set();
+    });
+    pool.shutdown({.wait = true, .cancel_futures = true});
+    EXPECT_TRUE(waiting.back().cancelled());
+  }
+  EXPECT_TRUE(is_back_at(before));
+}
+
+TEST_P(FaultS2OfPools, TasksWhoseWorkerDiesOrThrowsBeforeItHasThem) {
+  const std::size_t before = bytes_in_use();
+  {
+    ProcessPoolExecutor pool(workers(1));
+    const Trap deadly(End::dies_decoding), bad(End::throws_decoding);
+    EXPECT_EQ(death_of(pool.submit(take_trap, deadly)).signal(), SIGKILL);
+    EXPECT_THROW(pool.submit(take_trap, bad).result(), std::exception);
+    for (const Trap* const sent : {&deadly, &bad}) {
+      EXPECT_TRUE(sent->first.is_set());
+      sent->second.set();  // both are still ours
+    }
+  }
+  EXPECT_TRUE(is_back_at(before));
+}
+
+TEST_P(FaultS2OfPools, ResultsThatNobodyAsksFor) {
+  const std::size_t before = bytes_in_use();
+  {
+    ProcessPoolExecutor pool(workers(2));
+    for (const std::size_t size : {0, 10'000}) {
+      std::vector<Future<Cargo>> results;
+      for (int i = 0; i < 10; ++i) results.push_back(pool.submit(make_cargo, size));
+      EXPECT_FALSE(results.front().result().events.get().is_set());
+      futures::wait(results);
+    }
+    EXPECT_THROW(static_cast<void>(pool.submit(make_trap).result()), std::runtime_error);
+  }
+  EXPECT_TRUE(is_back_at(before));
+}
+
+TEST_P(FaultS2OfPools, TasksOfAPoolThatIsTerminated) {
+  const std::size_t before = bytes_in_use();
+  {
+    const mp::Event never;
+    mp::Pool pool({.processes = 1, .context = mp::get_context(GetParam())});
+    const auto busy = pool.apply_async(wait_for, never);
+    std::vector<mp::AsyncResult<void>> waiting;
+    for (int i = 0; i < 10; ++i) waiting.push_back(pool.apply_async(use, Cargo()));
+    std::this_thread::sleep_for(5ms);
+    pool.terminate();
+    pool.join();
   }
   EXPECT_TRUE(is_back_at(before));
 }

@@ -14,20 +14,21 @@
 #include <utility>
 
 #include "plait/detail/export.hpp"
+#include "plait/detail/wire/archive.hpp"
 
 namespace plait::detail {
 
-// Owns its bytes. Move-only; not thread-safe.
+// Owns its bytes, and the references of the handles among them until they arrive. Move-only; not thread-safe.
 class PLAIT_EXPORT Message {
  public:
   static constexpr std::size_t inline_capacity = 40;
   static constexpr std::size_t slot_capacity = 120;  // what fits beside the state word in a slot of a lane
 
   Message() noexcept : inline_{} {}
-  // Room for `size` bytes, 64-byte aligned when they do not fit into a slot and 8-byte aligned otherwise.
-  // Throws OutOfSharedMemory or std::bad_alloc.
-  explicit Message(std::size_t size);
-  // Takes over a block of the shared heap.
+  // Room for so many bytes, 64-byte aligned when they do not fit into a slot, or there are handles among them, and
+  // 8-byte aligned otherwise. Throws OutOfSharedMemory or std::bad_alloc.
+  explicit Message(const wire::MessageSize& size);
+  // Takes over a block of the shared heap, made as a message (shm/message_block.hpp).
   Message(void* block, std::size_t size) noexcept : size_(size), place_(Place::shared), memory_(block) {}
   Message(Message&& other) noexcept { take(other); }
   Message& operator=(Message&& other) noexcept {
@@ -45,6 +46,11 @@ class PLAIT_EXPORT Message {
   [[nodiscard]] std::span<const std::byte> bytes() const noexcept {
     return {place_ == Place::here ? inline_ : static_cast<const std::byte*>(memory_), size_};
   }
+  // The list of its handles; what lies in no block has none.
+  [[nodiscard]] std::span<std::uint64_t> handles() const noexcept {
+    return place_ == Place::shared ? list() : std::span<std::uint64_t>();
+  }
+  [[nodiscard]] wire::MessageRoom room() noexcept { return {bytes(), handles()}; }
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   // The block of the shared heap that holds the bytes, or nullptr.
   [[nodiscard]] void* block() const noexcept { return place_ == Place::shared ? memory_ : nullptr; }
@@ -57,6 +63,7 @@ class PLAIT_EXPORT Message {
   enum class Place : std::uint8_t { here, own_memory, shared };
 
   void free_memory() noexcept;
+  [[nodiscard]] std::span<std::uint64_t> list() const noexcept;
   void forget() noexcept {
     size_ = 0;
     place_ = Place::here;

@@ -98,8 +98,8 @@ class RemoteResult final : public ResultState<R>, public RemoteTask {
   template <class Call>
   void encode(const Call& call) {
     PackingScope descriptors;
-    message_ = Message(call.size());
-    call.write(message_.bytes());
+    message_ = Message(call.message_size());
+    call.write(message_.room());
     deposits_ = descriptors.take_deposits();
   }
 
@@ -123,7 +123,7 @@ class RemoteResult final : public ResultState<R>, public RemoteTask {
       } else if constexpr (std::is_void_v<R>) {
         this->store_value();
       } else {
-        this->store_value(wire::decode<R>(message_.bytes()));
+        this->store_value(wire::decode<R>(message_.bytes(), message_.handles()));
       }
     } catch (...) {
       this->store_exception(std::current_exception());

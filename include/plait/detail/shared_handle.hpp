@@ -23,10 +23,9 @@ struct ArrivedHandle {
 // under way carries one. Copying a handle shares the object; there is no empty handle, and moving one copies it.
 //
 // Handles are values that travel: arguments of a Process and of tasks, also of pools that run already, results, items
-// of queues, messages of connections. When a process dies, however it does, its handles are let go. An item of a
-// queue that nobody gets, and the arguments of a Process that dies before it has them, let theirs go, too. (Another
-// message that is dropped before anybody has decoded it, as of a cancelled task, keeps its objects until the program
-// ends.)
+// of queues, messages of connections. When a process dies, however it does, its handles are let go. So are
+// those in messages that are dropped before anybody has decoded them: items of queues, arguments of processes and
+// tasks, results. (A message of a connection keeps its objects until the program ends if nobody receives it.)
 //
 // Different handles may be used by different threads at once, whatever they refer to; a handle itself is as thread-safe
 // as a std::shared_ptr. After the host's own fork() inherited handles throw RuntimeError, and can be destroyed; a child

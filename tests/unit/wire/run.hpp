@@ -14,10 +14,10 @@
 namespace plait::wire {
 
 struct Result final : Invocation {
-  std::span<std::byte> result_space(std::size_t size) override {
+  MessageRoom result_space(const MessageSize& size) override {
     ++asked;
-    bytes.resize(size);
-    return bytes;
+    bytes.resize(size.bytes);
+    return {bytes, {}};
   }
   std::vector<std::byte> bytes;
   int asked = 0;

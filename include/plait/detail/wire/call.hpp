@@ -23,9 +23,9 @@ namespace plait::wire {
 // The side that runs a call gives it the place for its value.
 class Invocation {
  public:
-  // Room for a value of `size` bytes, to be filled before the call ends. Asked for once, when the callee has
+  // Room for a value of that size, to be filled before the call ends. Asked for once, when the callee has
   // returned; with 0 if the result is void. May throw: the call then fails with that.
-  virtual std::span<std::byte> result_space(std::size_t size) = 0;
+  virtual MessageRoom result_space(const MessageSize& size) = 0;
 
  protected:
   ~Invocation() = default;
@@ -34,7 +34,9 @@ class Invocation {
 // Reads a call, runs it in this thread and writes its value. Throws what the callee and the serializers of the user
 // throw, and DecodeError if the bytes are no call of this program, in which case nothing was called. An exception's
 // stack is remembered for encode_exception in this thread.
-PLAIT_EXPORT void run_call(std::span<const std::byte> call, Invocation& invocation);
+// `handles`: the list of those among the bytes, if there is one.
+PLAIT_EXPORT void run_call(std::span<const std::byte> call, std::span<std::uint64_t> handles, Invocation& invocation);
+inline void run_call(std::span<const std::byte> call, Invocation& invocation) { run_call(call, {}, invocation); }
 
 // What a callable is called in an error: the function's name in the source if the program's symbols have it, else
 // `name`. For Call::name() and Call::code(). Reads files; throws std::bad_alloc.
@@ -60,10 +62,10 @@ class Runner<F, std::index_sequence<i...>, Ps...> {
     };
     if constexpr (std::is_void_v<decltype(call())>) {
       call();
-      invocation.result_space(0);
+      invocation.result_space({});
     } else {
       const auto& result = call();
-      encode(result, invocation.result_space(encoded_size(result)));
+      encode(result, invocation.result_space(message_size(result)));
     }
   }
 };
@@ -107,21 +109,23 @@ class Call {
   Call(std::remove_reference_t<F>& f, std::remove_reference_t<Args>&... args)
       : f_(f), run_(locate_code(reinterpret_cast<const void*>(&Parts::Run::run))), arguments_(args...) {}
 
-  // Bytes that write() fills. Throws EncodeError, and what a serializer of the user throws.
-  [[nodiscard]] std::size_t size() const {
+  // What write() fills. Throws EncodeError, and what a serializer of the user throws.
+  [[nodiscard]] MessageSize message_size() const {
     if constexpr (kind_of<Callable> == Kind::function || kind_of<Callable> == Kind::member) {
       if (f_ == nullptr) throw_encode_error("plait: the function to be called is a null pointer");
     }
     SizeCounter counter;
     put(counter);
-    return counter.position();
+    return counter.size();
   }
-  // Fills `out`, which has size() bytes. Throws as size().
-  void write(std::span<std::byte> out) const {
+  [[nodiscard]] std::size_t size() const { return message_size().bytes; }
+  // Fills `out`, which has that size; the list of zeroes, or none. Throws as message_size().
+  void write(const MessageRoom& out) const {
     Writer writer(out);
     put(writer);
     writer.finish();
   }
+  void write(std::span<std::byte> out) const { write(MessageRoom{out, {}}); }
   // The callable for error messages: a name that lives as long as the program, and its address or nullptr.
   [[nodiscard]] const char* name() const noexcept { return callable_name<Callable>(); }
   [[nodiscard]] const void* code() const noexcept { return wire::code_of<Callable>(f_); }
