@@ -29,6 +29,22 @@ shm::Hold& make_shared_object(std::size_t extra_bytes, Args&&... args) {
   return shm::Hold::create(*object);
 }
 
+// The object of a handle, kept while another one is made that refers to it and takes a reference of its own; however
+// that ends, there is nothing to undo.
+class ReferredObject {
+ public:
+  // Throws RuntimeError: the handle is inherited by fork.
+  explicit ReferredObject(const SharedHandle& handle) : offset_(handle.depart()) {}
+  ReferredObject(const ReferredObject&) = delete;
+  ReferredObject& operator=(const ReferredObject&) = delete;
+  ~ReferredObject() { shm::drop_reference(*static_cast<shm::SharedObject*>(shm::Heap::get().at(offset_))); }
+
+  [[nodiscard]] shm::Offset offset() const noexcept { return offset_; }
+
+ private:
+  shm::Offset offset_;
+};
+
 // The object of a hold whose handles are of that type. Throws RuntimeError: it is inherited by fork.
 template <class Object>
 Object& shared_object(const shm::Hold& hold) {

@@ -2,6 +2,7 @@
 #include "plait/detail/shared_memory_handle.hpp"
 
 #include <cstring>
+#include <optional>
 
 #include "multiprocessing/shared_access.hpp"
 #include "plait/errors.hpp"
@@ -12,15 +13,11 @@ namespace {
 using shm::SharedMemoryObject;
 
 shm::Hold& make(std::size_t size, const SharedLockHandle* lock) {
-  const shm::Offset its_lock = lock != nullptr ? lock->depart() : 0;
-  try {
-    shm::Hold& hold = make_shared_object<SharedMemoryObject>(size, size, its_lock);
-    std::memset(shared_object<SharedMemoryObject>(hold).data(), 0, size);
-    return hold;
-  } catch (...) {
-    if (its_lock != 0) shm::drop_reference(*static_cast<shm::SharedObject*>(shm::Heap::get().at(its_lock)));
-    throw;
-  }
+  std::optional<ReferredObject> its_lock;
+  if (lock != nullptr) its_lock.emplace(*lock);
+  shm::Hold& hold = make_shared_object<SharedMemoryObject>(size, size, its_lock ? its_lock->offset() : 0);
+  std::memset(shared_object<SharedMemoryObject>(hold).data(), 0, size);
+  return hold;
 }
 
 }  // namespace

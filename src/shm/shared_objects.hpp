@@ -43,10 +43,16 @@ struct SharedEvent final : SharedObject {
   EventWord event;
 };
 
-// Its lock is an object of its own, of which it has a reference.
+// One reference more, of who refers to the object by its offset; 0: to none.
+inline Offset with_reference(Offset object) noexcept {
+  if (object != 0) add_reference(*static_cast<SharedObject*>(Heap::get().at(object)));
+  return object;
+}
+
+// Its lock is an object of its own, of which it takes a reference.
 struct SharedCondition final : SharedObject {
   static constexpr ObjectKind its_kind = ObjectKind::condition;
-  explicit SharedCondition(Offset its_lock) noexcept : SharedObject(its_kind), lock(its_lock) {}
+  explicit SharedCondition(Offset its_lock) noexcept : SharedObject(its_kind), lock(with_reference(its_lock)) {}
 
   const Offset lock;
   WaiterTable waiters;
@@ -64,11 +70,11 @@ struct SharedBarrier final : SharedObject {
 };
 
 // Memory for whoever has a handle: values and arrays. The bytes follow the head. A lock that belongs to it is an object
-// of its own, of which this has a reference.
+// of its own, of which this takes a reference.
 struct SharedMemoryObject final : SharedObject {
   static constexpr ObjectKind its_kind = ObjectKind::memory;
   SharedMemoryObject(std::size_t bytes, Offset its_lock) noexcept
-      : SharedObject(its_kind), lock(its_lock), size(bytes) {}
+      : SharedObject(its_kind), lock(with_reference(its_lock)), size(bytes) {}
 
   const Offset lock;  // 0: none
   const std::size_t size;

@@ -11,19 +11,14 @@ namespace {
 using shm::SharedCondition;
 using shm::WaiterTable;
 
-shm::Hold& make(shm::Offset lock) {
-  try {
-    return detail::make_shared_object<SharedCondition>(0, lock);
-  } catch (...) {
-    shm::drop_reference(*static_cast<shm::SharedObject*>(shm::Heap::get().at(lock)));
-    throw;
-  }
+shm::Hold& make(const detail::SharedLockHandle& lock) {
+  const detail::ReferredObject its_lock(lock);
+  return detail::make_shared_object<SharedCondition>(0, its_lock.offset());
 }
 
 }  // namespace
 
-// The reference that depart() makes is the condition's.
-Condition::Condition(const detail::SharedLockHandle& lock) : SharedHandle(make(lock.depart())), lock_(lock) {}
+Condition::Condition(const detail::SharedLockHandle& lock) : SharedHandle(make(lock)), lock_(lock) {}
 
 Condition::Condition(detail::ArrivedHandle arrived)
     : SharedHandle(shm::Hold::arrive(arrived.word, SharedCondition::its_kind)),
