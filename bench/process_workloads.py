@@ -52,7 +52,7 @@ def process_workloads(cpp, python):
             [faster(1, "pthread") if contended else at_most(1.3, "pthread")],
         )
 
-    def start(method, count, limit, target):
+    def start(method, count, limit, *targets):
         return Case(
             method,
             "µs",
@@ -61,7 +61,7 @@ def process_workloads(cpp, python):
                 **limit,
                 "python": python("process-start", "python", method, 40 if method == "fork" else 10),
             },
-            [target],
+            targets,
         )
 
     fork_and_wait = {"raw": cpp("worker-start/raw", 1_000)}
@@ -120,7 +120,7 @@ def process_workloads(cpp, python):
             [
                 start("forkserver", 300, fork_and_wait, at_most(2, "raw")),
                 start("spawn", 100, spawn_and_wait, at_most(1.5, "raw")),
-                start("fork", 300, fork_and_wait, at_most(2, "raw")),
+                start("fork", 300, fork_and_wait),
             ],
         ),
     ]

@@ -71,7 +71,6 @@ ProcessPoolCore::ProcessPoolCore(detail::ProcessPoolConfig config)
       generation_(os::fork_generation()),
       block_(new(Heap::get().allocate(sizeof(PoolBlock))) PoolBlock(spin_seats())),
       restarts_(deaths_allowed_per_worker * config_.max_workers, deaths_period) {
-  initializer_ = message_of(config_.initializer);
   farewell_ = message_of(config_.farewell);
 }
 
@@ -196,6 +195,7 @@ Worker* ProcessPoolCore::try_start_worker() {
 std::unique_ptr<Worker> ProcessPoolCore::make_worker() {
   auto worker = std::make_unique<Worker>(*block_, Heap::get().new_owner());
   if (config_.birth) worker->birth = message_of(config_.birth(worker->owner()));
+  if (config_.initializer) worker->initializer = detail::InitialCall(*config_.initializer);
   return worker;
 }
 
@@ -215,7 +215,7 @@ Worker& ProcessPoolCore::start_worker(std::unique_ptr<Worker> worker) {
 
 void ProcessPoolCore::introduce(Worker& worker) {
   if (worker.birth.size() != 0) worker.send(Worker::Sent::birth, nullptr, worker.birth);
-  if (!config_.initializer.empty()) worker.send(Worker::Sent::initializer, nullptr, initializer_);
+  if (config_.initializer) worker.send(Worker::Sent::initializer, nullptr, worker.initializer.message);
 }
 
 // ---- the end -----------------------------------------------------------------------------------------------------

@@ -137,7 +137,7 @@ class ProcessPoolCore final : public detail::ProcessPool {
   const std::uint64_t generation_;
   std::atomic<std::uint64_t> references_{1};
   PoolBlock* block_;
-  detail::Message initializer_, farewell_;  // the bytes that every worker runs first, and last
+  detail::Message farewell_;  // the bytes that every worker runs last
 
   std::mutex mutex_;
   Phase phase_ = Phase::open;

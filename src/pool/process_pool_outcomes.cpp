@@ -115,6 +115,7 @@ bool ProcessPoolCore::take_outcome(Worker& worker, TaskList& settled) {
   }
   if (kind != Worker::Sent::task) {
     worker.last_collected = std::chrono::steady_clock::now();
+    if (kind == Worker::Sent::initializer) worker.initializer = {};
     // Only the message: to make the exception would be to run the user's code under the mutex.
     if (failure != nullptr) break_pool(initializer_failed + describe_exception(failure));
     if (failure == nullptr && is_error) break_pool(initializer_failed + message_of(outcome));

@@ -84,8 +84,7 @@ void run_task(Slot& slot) {
   if (slot.inline_size == Slot::in_block) {
     void* const block = Heap::get().at(slot.block.offset);
     call = {static_cast<const std::byte*>(block), slot.block.size};
-    // What all workers run is not theirs to take from.
-    if (slot.content == Content::call) handles = shm::handles_in(block, slot.block.size);
+    handles = shm::handles_in(block, slot.block.size);
   } else {
     std::memcpy(local, slot.bytes, slot.inline_size);
     call = {local, slot.inline_size};

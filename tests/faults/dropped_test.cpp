@@ -346,6 +346,49 @@ TEST_P(FaultS2OfPools, ResultsThatNobodyAsksFor) {
   EXPECT_TRUE(is_back_at(before));
 }
 
+// What the initializer gave to this worker.
+std::optional<std::pair<mp::Lock, mp::Barrier>> kept;
+
+void keep(const mp::Lock& lock, const mp::Barrier& all) { kept.emplace(lock, all); }
+int meet_the_others(int x) {
+  kept->second.wait();
+  const std::scoped_lock lock(kept->first);
+  return x;
+}
+
+TEST_P(FaultS2OfPools, InitializersGiveTheSameObjectsToAllWorkers) {
+  constexpr int workers = 4;
+  const std::size_t before = bytes_in_use();
+  {
+    const mp::Lock lock;
+    const mp::Barrier all(workers);
+    mp::Pool pool({.processes = workers, .initializer = {keep, lock, all}, .context = mp::get_context(GetParam())});
+    for (int round = 0; round < 5; ++round) {
+      const std::vector<int> met = pool.map({.chunksize = 1}, meet_the_others, std::vector<int>(workers, round));
+      EXPECT_EQ(met, std::vector<int>(workers, round));
+      EXPECT_THROW(pool.apply(::raise, SIGKILL), futures::WorkerDied);  // the next is given them, too
+    }
+    EXPECT_TRUE(lock.acquire(false));
+    lock.release();
+    pool.close();
+    pool.join();
+  }
+  EXPECT_TRUE(is_back_at(before));
+}
+
+TEST_P(FaultS2OfPools, InitializersThatDieOrFailBeforeTheyHaveAll) {
+  const std::size_t before = bytes_in_use();
+  for (const End end : {End::dies_decoding, End::throws_decoding}) {
+    const Trap trap(end);
+    ProcessPoolOptions options = workers(2);
+    options.initializer = {take_trap, trap};
+    ProcessPoolExecutor pool(std::move(options));
+    EXPECT_THROW(pool.submit(wait_for, mp::Event()).result(), futures::BrokenProcessPool);
+    trap.second.set();  // is still ours
+  }
+  EXPECT_TRUE(is_back_at(before));
+}
+
 TEST_P(FaultS2OfPools, TasksOfAPoolThatIsTerminated) {
   const std::size_t before = bytes_in_use();
   {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,11 +17,13 @@
 
 namespace plait::detail {
 
+class ProcessTarget;
+
 struct ProcessPoolConfig {
   std::size_t max_workers = 1;
   std::string start_method;                          // "forkserver", "spawn" or "fork"
   std::optional<std::uint64_t> max_tasks_per_child;  // a worker is replaced after so many tasks
-  std::vector<std::byte> initializer;                // an encoded call that each worker runs first; empty: none
+  std::shared_ptr<const ProcessTarget> initializer;  // what each worker runs first; may be null
   // What the worker of that number runs even before, lest it be a stranger to its family: an encoded call, made when
   // the worker is started, under the pool's mutex. May be empty.
   std::function<std::vector<std::byte>(std::uint32_t owner)> birth = {};

@@ -5,13 +5,13 @@
 // from the other tasks. Same interface as ThreadPoolExecutor; what is submitted must be shippable (plait/wire.hpp),
 // which is checked at compile time.
 
-#include <cstddef>
+#include <memory>
 #include <optional>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
 #include "plait/detail/export.hpp"
+#include "plait/detail/initial_call.hpp"
 #include "plait/detail/process_pool.hpp"
 #include "plait/futures/executor.hpp"
 #include "plait/multiprocessing/context.hpp"
@@ -20,23 +20,23 @@ namespace plait::futures {
 
 // What each worker runs before its first task: a shippable callable and its arguments, in braces.
 //   ProcessPoolExecutor pool({.initializer = {load_model, "model.bin"}});
-// Stands for Python's `initializer` and `initargs`. The arguments are encoded here, at once; throws what their
-// serializers throw.
+// Stands for Python's `initializer` and `initargs`. The arguments are copied here, and encoded once for each worker
+// (that they can be is tried here); throws EncodeError, and what their serializers throw. Handles of shared objects,
+// connections and descriptors among them go to every worker. What the callable returns is dropped.
 class WorkerInitializer {
  public:
   WorkerInitializer() = default;
   template <class F, class... Args>
     requires(!std::is_same_v<std::remove_cvref_t<F>, WorkerInitializer>)
-  WorkerInitializer(F&& function, Args&&... args) {  // NOLINT(google-explicit-constructor): reads as an option
-    const auto call = wire::make_call(std::forward<F>(function), std::forward<Args>(args)...);
-    call_.resize(call.size());
-    call.write(call_);
+  WorkerInitializer(F&& function, Args&&... args)  // NOLINT(google-explicit-constructor): reads as an option
+      : target_(detail::make_process_target(std::forward<F>(function), std::forward<Args>(args)...)) {
+    if (target_ != nullptr) static_cast<void>(detail::InitialCall(*target_));
   }
 
-  [[nodiscard]] const std::vector<std::byte>& encoded_call() const noexcept { return call_; }
+  [[nodiscard]] const std::shared_ptr<const detail::ProcessTarget>& target() const noexcept { return target_; }
 
  private:
-  std::vector<std::byte> call_;
+  std::shared_ptr<const detail::ProcessTarget> target_;
 };
 
 struct ProcessPoolOptions {

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <optional>
 #include <ranges>
 #include <set>
 #include <stdexcept>
@@ -21,6 +22,7 @@
 #include "os/sanitizer.hpp"
 #include "plait/errors.hpp"
 #include "plait/exceptions.hpp"
+#include "plait/multiprocessing/connection.hpp"
 
 namespace plait::multiprocessing {
 namespace {
@@ -258,6 +260,26 @@ TEST_P(PoolOfProcesses, ErrorsHaveTheTraceOfTheWorker) {
           refuse, 1)
       .wait();
   EXPECT_THAT(told, HasSubstr("refuse"));
+}
+
+std::optional<Connection<int>> connection_of_worker;
+
+void take_connection(Connection<int> connection) { connection_of_worker = std::move(connection); }
+void send_over_it(int x) { connection_of_worker->send(x); }
+
+TEST_P(PoolOfProcesses, EachWorkersInitializerGetsTheConnection) {
+  auto [here, there] = Pipe<int>({.duplex = false});
+  PoolOptions options = workers(3);
+  options.initializer = {take_connection, std::move(there)};
+  Pool pool(std::move(options));
+  for (int x = 0; x < 30; ++x) pool.apply_async(x % 10 == 9 ? die : send_over_it, x % 10 == 9 ? SIGKILL : x);
+  std::multiset<int> sent, received;
+  for (int x = 0; x < 30; ++x) {
+    if (x % 10 == 9) continue;
+    sent.insert(x);
+    received.insert(here.recv());
+  }
+  EXPECT_EQ(received, sent);
 }
 
 void count_and_fail(std::string file) {
