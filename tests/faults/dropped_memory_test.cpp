@@ -46,7 +46,7 @@ int fail_each_allocation(F f, After after) {
   }
 }
 
-TEST(FaultS2OfMemory, ObjectsThatReferToALock) {
+TEST(FaultDroppedOfMemory, ObjectsThatReferToALock) {
   const mp::RLock lock;
   const std::size_t before = bytes_in_use();
   const auto is_as_before = [&] {
@@ -60,7 +60,7 @@ TEST(FaultS2OfMemory, ObjectsThatReferToALock) {
   EXPECT_GT(fail_each_allocation([&] { const mp::Queue<int> queue; }, is_as_before), 0);
 }
 
-TEST(FaultS2OfMemory, HandlesThatArrive) {
+TEST(FaultDroppedOfMemory, HandlesThatArrive) {
   const mp::Queue<mp::Lock> queue;
   const std::size_t before = bytes_in_use();
   const auto get = [&] { static_cast<void>(queue.get()); };

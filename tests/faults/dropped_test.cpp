@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Messages that carry handles of shared objects and are dropped before anybody has decoded them: S2 of the fault list.
+// Messages that carry handles of shared objects and are dropped before anybody has decoded them.
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -72,33 +72,33 @@ void put_one(mp::Queue<mp::Lock> queue, mp::Event begun) {
 
 // ---- items of queues
 
-TEST(FaultS2, ItemsOfAQueueThatIsDestroyed) {
+TEST(FaultDropped, ItemsOfAQueueThatIsDestroyed) {
   const std::size_t before = bytes_in_use();
   {
     const mp::Queue<Cargo> queue;
-    for (const std::size_t size : {0, 10'000, 1'000'000}) queue.put(Cargo(size));
+    for (const std::size_t size : {0UL, 10'000UL, 1'000'000UL}) queue.put(Cargo(size));
     EXPECT_GT(bytes_in_use(), before);
   }
   EXPECT_TRUE(is_back_at(before));
 }
 
-TEST(FaultS2, ItemsOfASimpleQueueThatIsDestroyed) {
+TEST(FaultDropped, ItemsOfASimpleQueueThatIsDestroyed) {
   const std::size_t before = bytes_in_use();
   { mp::SimpleQueue<Cargo>().put(Cargo()); }
   EXPECT_TRUE(is_back_at(before));
 }
 
-TEST(FaultS2, ItemsOfAQueueThatIsShutDownAtOnce) {
+TEST(FaultDropped, ItemsOfAQueueThatIsShutDownAtOnce) {
   const std::size_t before = bytes_in_use();
   const mp::JoinableQueue<Cargo> queue;
   const std::size_t empty = bytes_in_use();
-  for (const std::size_t size : {0, 10'000}) queue.put(Cargo(size));
+  for (const std::size_t size : {0UL, 10'000UL}) queue.put(Cargo(size));
   queue.shutdown(true);
   EXPECT_TRUE(is_back_at(empty));
   EXPECT_GT(empty, before);
 }
 
-TEST(FaultS2, ItemsThatWereNotPut) {
+TEST(FaultDropped, ItemsThatWereNotPut) {
   const mp::Queue<mp::Lock> queue(1);
   queue.put(mp::Lock());
   const std::size_t before = bytes_in_use();
@@ -110,11 +110,11 @@ TEST(FaultS2, ItemsThatWereNotPut) {
   EXPECT_TRUE(is_back_at(before));
 }
 
-TEST(FaultS2, ItemsThatArriveAreNotGivenBack) {
+TEST(FaultDropped, ItemsThatArriveAreNotGivenBack) {
   const std::size_t before = bytes_in_use();
   {
     const mp::Queue<Cargo> queue;
-    for (const std::size_t size : {0, 10'000}) {
+    for (const std::size_t size : {0UL, 10'000UL}) {
       const Cargo sent(size);
       queue.put(sent);
       const Cargo got = queue.get();
@@ -128,14 +128,14 @@ TEST(FaultS2, ItemsThatArriveAreNotGivenBack) {
   EXPECT_TRUE(is_back_at(before));
 }
 
-TEST(FaultS2, EncodingThatFailsMidway) {
+TEST(FaultDropped, EncodingThatFailsMidway) {
   const mp::Queue<Trap> queue;
   const std::size_t before = bytes_in_use();
   EXPECT_THROW(queue.put(Trap(End::throws_encoding)), std::runtime_error);
   EXPECT_TRUE(is_back_at(before));
 }
 
-TEST(FaultS2, DecodingThatFailsMidway) {
+TEST(FaultDropped, DecodingThatFailsMidway) {
   const mp::Queue<Trap> queue;
   const std::size_t before = bytes_in_use();
   {
@@ -148,7 +148,7 @@ TEST(FaultS2, DecodingThatFailsMidway) {
   EXPECT_TRUE(is_back_at(before));
 }
 
-TEST(FaultS2, ItemsWithinItems) {
+TEST(FaultDropped, ItemsWithinItems) {
   const std::size_t before = bytes_in_use();
   {
     const mp::Queue<mp::Queue<mp::Queue<mp::Lock>>> queue;
@@ -165,7 +165,7 @@ TEST(FaultS2, ItemsWithinItems) {
 using Chain = mp::Queue<mp::Queue<int>>;
 mp::Queue<int> as_item(const Chain& queue) { return wire::loads<mp::Queue<int>>(wire::dumps(queue)); }
 
-TEST(FaultS2, AChainThatIsTooLongForAStack) {
+TEST(FaultDropped, AChainThatIsTooLongForAStack) {
   const auto make_and_drop = [] {
     Chain last;
     for (int i = 0; i < 3000; ++i) {
@@ -181,7 +181,7 @@ TEST(FaultS2, AChainThatIsTooLongForAStack) {
 }
 
 // It would keep itself.
-TEST(FaultS2, AQueueThatCarriesItselfAndIsShutDownAtOnce) {
+TEST(FaultDropped, AQueueThatCarriesItselfAndIsShutDownAtOnce) {
   const std::size_t before = bytes_in_use();
   {
     const Chain queue;
@@ -191,10 +191,10 @@ TEST(FaultS2, AQueueThatCarriesItselfAndIsShutDownAtOnce) {
   EXPECT_TRUE(is_back_at(before));
 }
 
-class FaultS2OfProcesses : public SharedObjects {};
-PLAIT_OVER_START_METHODS(FaultS2OfProcesses, "forkserver", "spawn", "fork");
+class FaultDroppedOfProcesses : public SharedObjects {};
+PLAIT_OVER_START_METHODS(FaultDroppedOfProcesses, "forkserver", "spawn", "fork");
 
-TEST_P(FaultS2OfProcesses, AnItemInTheHandsOfTheDead) {
+TEST_P(FaultDroppedOfProcesses, AnItemInTheHandsOfTheDead) {
   const std::size_t before = bytes_in_use();
   {
     const mp::Queue<Trap> queue;
@@ -210,7 +210,7 @@ TEST_P(FaultS2OfProcesses, AnItemInTheHandsOfTheDead) {
   EXPECT_TRUE(is_back_at(before));
 }
 
-TEST_P(FaultS2OfProcesses, AnItemOfAPutterThatDiesWhileItWaits) {
+TEST_P(FaultDroppedOfProcesses, AnItemOfAPutterThatDiesWhileItWaits) {
   const std::size_t before = bytes_in_use();
   {
     const mp::Queue<mp::Lock> queue(1);
@@ -237,7 +237,7 @@ void take(const Cargo&) {
 void take_trap(const Trap&) {}
 
 // A death in the middle of an arrival, or of making what is then replaced, may cost an object of all these.
-TEST_P(FaultS2OfProcesses, ArgumentsOfOneThatIsKilledAtOnce) {
+TEST_P(FaultDroppedOfProcesses, ArgumentsOfOneThatIsKilledAtOnce) {
   constexpr int deaths = 60;
   const std::size_t before = bytes_in_use();
   std::size_t of_one = 0;
@@ -254,7 +254,7 @@ TEST_P(FaultS2OfProcesses, ArgumentsOfOneThatIsKilledAtOnce) {
   EXPECT_TRUE(is_back_at(before + deaths / 4 * of_one));
 }
 
-TEST_P(FaultS2OfProcesses, ArgumentsThatAreHalfDecoded) {
+TEST_P(FaultDroppedOfProcesses, ArgumentsThatAreHalfDecoded) {
   if (forks()) GTEST_SKIP() << "nothing is decoded";
   const std::size_t before = bytes_in_use();
   {
@@ -274,7 +274,7 @@ TEST_P(FaultS2OfProcesses, ArgumentsThatAreHalfDecoded) {
   EXPECT_TRUE(is_back_at(before));
 }
 
-TEST_P(FaultS2OfProcesses, ArgumentsOfOneThatIsNotStarted) {
+TEST_P(FaultDroppedOfProcesses, ArgumentsOfOneThatIsNotStarted) {
   if (forks()) GTEST_SKIP() << "nothing is encoded";
   const std::size_t before = bytes_in_use();
   {
@@ -291,10 +291,10 @@ Trap make_trap() { return Trap(End::throws_decoding); }
 void use(const Cargo&) {}
 void wait_for(const mp::Event& event) { event.wait(); }
 
-class FaultS2OfPools : public SharedObjects {};
-PLAIT_OVER_START_METHODS(FaultS2OfPools, "forkserver", "spawn", "fork");
+class FaultDroppedOfPools : public SharedObjects {};
+PLAIT_OVER_START_METHODS(FaultDroppedOfPools, "forkserver", "spawn", "fork");
 
-TEST_P(FaultS2OfPools, TasksThatAreCancelled) {
+TEST_P(FaultDroppedOfPools, TasksThatAreCancelled) {
   const std::size_t before = bytes_in_use();
   {
     ProcessPoolExecutor pool(workers(1));
@@ -302,7 +302,7 @@ TEST_P(FaultS2OfPools, TasksThatAreCancelled) {
     const Future<void> busy = pool.submit(wait_for, go_on);
     while (!busy.running()) std::this_thread::yield();
     std::vector<Future<void>> waiting;
-    for (const std::size_t size : {0, 10'000}) {
+    for (const std::size_t size : {0UL, 10'000UL}) {
       for (int i = 0; i < 10; ++i) waiting.push_back(pool.submit(use, Cargo(size)));
     }
     EXPECT_TRUE(waiting.back().cancel());
@@ -316,7 +316,7 @@ TEST_P(FaultS2OfPools, TasksThatAreCancelled) {
   EXPECT_TRUE(is_back_at(before));
 }
 
-TEST_P(FaultS2OfPools, TasksWhoseWorkerDiesOrThrowsBeforeItHasThem) {
+TEST_P(FaultDroppedOfPools, TasksWhoseWorkerDiesOrThrowsBeforeItHasThem) {
   const std::size_t before = bytes_in_use();
   {
     ProcessPoolExecutor pool(workers(1));
@@ -331,11 +331,11 @@ TEST_P(FaultS2OfPools, TasksWhoseWorkerDiesOrThrowsBeforeItHasThem) {
   EXPECT_TRUE(is_back_at(before));
 }
 
-TEST_P(FaultS2OfPools, ResultsThatNobodyAsksFor) {
+TEST_P(FaultDroppedOfPools, ResultsThatNobodyAsksFor) {
   const std::size_t before = bytes_in_use();
   {
     ProcessPoolExecutor pool(workers(2));
-    for (const std::size_t size : {0, 10'000}) {
+    for (const std::size_t size : {0UL, 10'000UL}) {
       std::vector<Future<Cargo>> results;
       for (int i = 0; i < 10; ++i) results.push_back(pool.submit(make_cargo, size));
       EXPECT_FALSE(results.front().result().events.get().is_set());
@@ -356,7 +356,7 @@ int meet_the_others(int x) {
   return x;
 }
 
-TEST_P(FaultS2OfPools, InitializersGiveTheSameObjectsToAllWorkers) {
+TEST_P(FaultDroppedOfPools, InitializersGiveTheSameObjectsToAllWorkers) {
   constexpr int workers = 4;
   const std::size_t before = bytes_in_use();
   {
@@ -376,7 +376,7 @@ TEST_P(FaultS2OfPools, InitializersGiveTheSameObjectsToAllWorkers) {
   EXPECT_TRUE(is_back_at(before));
 }
 
-TEST_P(FaultS2OfPools, InitializersThatDieOrFailBeforeTheyHaveAll) {
+TEST_P(FaultDroppedOfPools, InitializersThatDieOrFailBeforeTheyHaveAll) {
   const std::size_t before = bytes_in_use();
   for (const End end : {End::dies_decoding, End::throws_decoding}) {
     const Trap trap(end);
@@ -389,7 +389,7 @@ TEST_P(FaultS2OfPools, InitializersThatDieOrFailBeforeTheyHaveAll) {
   EXPECT_TRUE(is_back_at(before));
 }
 
-TEST_P(FaultS2OfPools, TasksOfAPoolThatIsTerminated) {
+TEST_P(FaultDroppedOfPools, TasksOfAPoolThatIsTerminated) {
   const std::size_t before = bytes_in_use();
   {
     const mp::Event never;
@@ -406,7 +406,7 @@ TEST_P(FaultS2OfPools, TasksOfAPoolThatIsTerminated) {
 
 // ---- bytes that may be anything
 
-TEST(FaultS2, AListThatIsNone) {
+TEST(FaultDropped, AListThatIsNone) {
   const std::size_t before = bytes_in_use();
   shm::Heap& heap = shm::Heap::get();
   for (const std::uint64_t nonsense : {~0ULL, 1ULL, 64ULL, 0x10000ULL, 1ULL << 40}) {
@@ -422,12 +422,12 @@ TEST(FaultS2, AListThatIsNone) {
   EXPECT_TRUE(is_back_at(before));
 }
 
-TEST(FaultS2, AHandleThatIsNotInTheList) {
+TEST(FaultDropped, AHandleThatIsNotInTheList) {
   const mp::Lock lock;
   const wire::MessageSize size = wire::message_size(lock);
   EXPECT_EQ(size.handles, 1U);
   const std::size_t before = bytes_in_use();
-  for (const std::size_t listed : {0, 1}) {
+  for (const std::size_t listed : {0UL, 1UL}) {
     void* const block = shm::allocate_message(size.bytes, 1);
     const std::span bytes(static_cast<std::byte*>(block), size.bytes);
     const std::span<std::uint64_t> handles = shm::handles_in(block, size.bytes);
