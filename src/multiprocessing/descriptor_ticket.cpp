@@ -40,7 +40,8 @@ DescriptorTicket pack_descriptors(std::span<const int> descriptors) {
     for (os::FileDescriptor& duplicate : duplicates) scope->attached_.push_back(duplicate.release());
     return {{0, index, descriptors.size(), 0}};
   }
-  const SharedResource resource = deposit(std::move(duplicates));
+  const SharedResource resource =
+      deposit(std::move(duplicates), scope != nullptr && scope->is_for_all_ ? Fetched::often : Fetched::once);
   try {
     if (scope != nullptr) scope->deposits_.add(resource.number);
   } catch (...) {

@@ -157,7 +157,7 @@ namespace plait::multiprocessing {
 Pool::Pool(const PoolOptions& options)
     : BasicPool(std::make_shared<detail::ProcessBackend>(detail::ProcessBackendOptions{
           .processes = options.processes,
-          .initializer = options.initializer.target(),
+          .initializer = options.initializer.encoded_call(),
           .maxtasksperchild = options.maxtasksperchild,
           .start_method = (options.context ? *options.context : get_context()).get_start_method()})) {}
 

@@ -14,7 +14,6 @@
 #include "multiprocessing/child_main.hpp"
 #include "multiprocessing/process_registry.hpp"
 #include "plait/detail/descriptor_ticket.hpp"
-#include "plait/detail/initial_call.hpp"
 #include "plait/detail/wire/encode.hpp"
 #include "shm/message_block.hpp"
 #include "shm/size_class.hpp"
@@ -295,7 +294,11 @@ void Process::encode(const wire::MessageRoom& out) const {
 std::unique_ptr<Process> Process::remake(wire::Reader& in) {
   auto process = std::make_unique<Process>();
   if (!wire::get<bool>(in)) return process;
-  process->target_ = detail::read_process_target(in);
+  in.align(shm::block_alignment);
+  wire::Reader target = in.rest();
+  const void* const reader = wire::resolve_code(wire::get_code(target));
+  process->target_ = reinterpret_cast<detail::TargetReader*>(const_cast<void*>(reader))(target);
+  target.finish();
   return process;
 }
 

@@ -30,6 +30,7 @@ struct Request {
   std::uint64_t number = 0;
   std::uint64_t secret = 0;
 };
+constexpr auto patience = std::chrono::seconds(1);  // with one who is connected and does not go on
 enum class Answer : std::uint64_t { here, not_here };
 
 std::string name_of(const std::array<std::uint64_t, 2>& address) {
@@ -54,6 +55,7 @@ struct Office {
 
 struct Deposit {
   std::uint64_t secret = 0;
+  Fetched how_often = Fetched::once;
   std::vector<os::FileDescriptor> descriptors;
 };
 
@@ -90,8 +92,23 @@ void close_if_empty(State& all) noexcept {
   all.office.reset();
 }
 
+// What was asked for, or duplicates of that; nothing: it is not here. Throws std::system_error (EMFILE).
+std::vector<os::FileDescriptor> take_deposit(const Request& request) {
+  State& all = state();
+  const std::scoped_lock lock(all.mutex);
+  const auto found = all.deposits.find(request.number);
+  if (found == all.deposits.end() || found->second.secret != request.secret) return {};
+  std::vector<os::FileDescriptor> descriptors;
+  if (found->second.how_often == Fetched::once) {
+    descriptors = std::move(found->second.descriptors);
+    all.deposits.erase(found);
+  } else {
+    for (const os::FileDescriptor& each : found->second.descriptors) descriptors.push_back(os::duplicate(each.get()));
+  }
+  return descriptors;
+}
+
 void answer(int client) {
-  constexpr auto patience = std::chrono::seconds(1);  // with one who has connected and does not speak
   if (os::user_of_peer(client) != os::user_of_this_process()) return;
   os::Watched asks{.fd = client};
   os::wait_for_any({&asks, 1}, std::chrono::steady_clock::now() + patience);
@@ -99,22 +116,13 @@ void answer(int client) {
   const auto bytes = std::as_writable_bytes(std::span(&request, 1));
   const os::Packet packet = os::receive_packet(client, bytes, {}, 0, os::Taking::take);
   if (packet.result != os::Received::Result::message || packet.size != sizeof request) return;
-  Deposit deposit;
-  {
-    State& all = state();
-    const std::scoped_lock lock(all.mutex);
-    const auto found = all.deposits.find(request.number);
-    if (found != all.deposits.end() && found->second.secret == request.secret) {
-      deposit = std::move(found->second);
-      all.deposits.erase(found);
-    }
-  }
-  const Answer said = deposit.descriptors.empty() ? Answer::not_here : Answer::here;
+  std::vector<os::FileDescriptor> asked_for = take_deposit(request);
+  const Answer said = asked_for.empty() ? Answer::not_here : Answer::here;
   std::vector<int> descriptors;
-  descriptors.reserve(deposit.descriptors.size());
-  for (const os::FileDescriptor& descriptor : deposit.descriptors) descriptors.push_back(descriptor.get());
+  descriptors.reserve(asked_for.size());
+  for (const os::FileDescriptor& descriptor : asked_for) descriptors.push_back(descriptor.get());
   os::send_packet(client, std::as_bytes(std::span(&said, 1)), {}, descriptors, os::Waiting::forbidden);
-  deposit.descriptors.clear();
+  asked_for.clear();
   os::shut_down(client);  // which the client waits for
 }
 
@@ -148,13 +156,13 @@ void open_office(State& all) {
 
 }  // namespace
 
-SharedResource deposit(std::vector<os::FileDescriptor> descriptors) {
+SharedResource deposit(std::vector<os::FileDescriptor> descriptors, Fetched how_often) {
   std::uint64_t secret = 0;
   os::fill_with_random(std::as_writable_bytes(std::span(&secret, 1)));
   State& all = state();
   const std::scoped_lock lock(all.mutex);
   const std::uint64_t number = ++all.last_number;
-  all.deposits.emplace(number, Deposit{secret, std::move(descriptors)});
+  all.deposits.emplace(number, Deposit{secret, how_often, std::move(descriptors)});
   try {
     if (all.office == nullptr) open_office(all);
   } catch (...) {
@@ -204,8 +212,11 @@ std::vector<os::FileDescriptor> fetch(const SharedResource& resource, std::size_
     os::throw_system_error(EMFILE, "fetch", "a descriptor");
   }
   // Until the other side has closed its copies: if this process holds the only others, their end comes with its own.
-  os::Watched end{.fd = socket.get()};
-  os::wait_for_any({&end, 1}, std::nullopt);
+  try {
+    os::Watched end{.fd = socket.get()};
+    os::wait_for_any({&end, 1}, std::chrono::steady_clock::now() + patience);
+  } catch (const std::exception&) {  // it is no error not to wait for that
+  }
   return std::move(packet.descriptors);
 }
 

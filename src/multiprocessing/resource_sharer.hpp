@@ -23,9 +23,11 @@ struct SharedResource {
   std::uint64_t secret = 0;
 };
 
-// Throws std::system_error (EMFILE, EAGAIN), std::bad_alloc.
-[[nodiscard]] SharedResource deposit(std::vector<os::FileDescriptor> descriptors);
-// They will not be fetched. Nothing if they have been.
+// Until they are fetched, or `often`: until they are withdrawn. Throws std::system_error (EMFILE, EAGAIN),
+// std::bad_alloc.
+enum class Fetched : std::uint8_t { once, often };
+[[nodiscard]] SharedResource deposit(std::vector<os::FileDescriptor> descriptors, Fetched how_often = Fetched::once);
+// They will not be fetched any more. Nothing if they have been, once.
 void withdraw(std::uint64_t number) noexcept;
 
 // Throws std::system_error: ECONNREFUSED: who deposited them is gone or has withdrawn them; EMFILE.

@@ -69,7 +69,8 @@ SinceBoot since_boot() noexcept {
 
 FileDescriptor open_pidfd(pid_t pid, SinceBoot then) {
   FileDescriptor fd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
-  if (!fd && errno == ESRCH) return {};
+  // EINVAL, ENOENT: the number is that of a thread by now, or never was a process's
+  if (!fd && (errno == ESRCH || errno == EINVAL || errno == ENOENT)) return {};
   if (!fd) throw_system_error("pidfd_open", "process " + std::to_string(pid));
   // What is read of another process, which got the pid after we had opened it, says that, too.
   const std::optional<SinceBoot> began = beginning_of(pid);

@@ -195,7 +195,10 @@ Worker* ProcessPoolCore::try_start_worker() {
 std::unique_ptr<Worker> ProcessPoolCore::make_worker() {
   auto worker = std::make_unique<Worker>(*block_, Heap::get().new_owner());
   if (config_.birth) worker->birth = message_of(config_.birth(worker->owner()));
-  if (config_.initializer) worker->initializer = detail::InitialCall(*config_.initializer);
+  // Handles arrive once: each worker gets its own.
+  if (config_.initializer && !config_.initializer->message.handles().empty()) {
+    worker->initializer = config_.initializer->message.copy();
+  }
   return worker;
 }
 
@@ -215,7 +218,9 @@ Worker& ProcessPoolCore::start_worker(std::unique_ptr<Worker> worker) {
 
 void ProcessPoolCore::introduce(Worker& worker) {
   if (worker.birth.size() != 0) worker.send(Worker::Sent::birth, nullptr, worker.birth);
-  if (config_.initializer) worker.send(Worker::Sent::initializer, nullptr, worker.initializer.message);
+  if (config_.initializer == nullptr) return;
+  const bool has_own = worker.initializer.size() != 0;
+  worker.send(Worker::Sent::initializer, nullptr, has_own ? worker.initializer : config_.initializer->message);
 }
 
 // ---- the end -----------------------------------------------------------------------------------------------------

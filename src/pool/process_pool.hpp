@@ -27,6 +27,7 @@
 #include <vector>
 
 #include "os/spin.hpp"
+#include "plait/detail/initial_call.hpp"
 #include "plait/detail/process_pool.hpp"
 #include "pool/restart_limit.hpp"
 #include "pool/task_list.hpp"

@@ -25,7 +25,7 @@ detail::ProcessPoolConfig checked(ProcessPoolOptions&& options) {
   config.start_method = context.get_start_method();
   config.birth = detail::worker_birth(config.kind, config.start_method);
   config.farewell = detail::worker_farewell();
-  config.initializer = options.initializer.target();
+  config.initializer = options.initializer.encoded_call();
   if (options.max_tasks_per_child) {
     if (*options.max_tasks_per_child < 1) {
       throw ValueError("max_tasks_per_child must be at least 1, not " + std::to_string(*options.max_tasks_per_child) +

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plait/detail/remote_task.hpp"
 
+#include <algorithm>
 #include <new>
 
 #include "shm/message_block.hpp"
@@ -16,6 +17,14 @@ Message::Message(const wire::MessageSize& size) : size_(size.bytes), inline_{} {
     memory_ = shm::allocate_message(size_, size.handles);
     place_ = Place::shared;
   }
+}
+
+Message Message::copy() const {
+  const std::span<const std::byte> from = bytes();
+  if (place_ == Place::shared) return Message(shm::copy_message(memory_, size_), size_);
+  Message made({size_});
+  std::ranges::copy(from, made.bytes().begin());
+  return made;
 }
 
 std::span<std::uint64_t> Message::list() const noexcept { return shm::handles_in(memory_, size_); }

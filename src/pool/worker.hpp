@@ -11,7 +11,6 @@
 #include <new>
 #include <utility>
 
-#include "plait/detail/initial_call.hpp"
 #include "plait/detail/remote_task.hpp"
 #include "pool/task_list.hpp"
 #include "pool/worker_block.hpp"
@@ -92,8 +91,8 @@ class Worker {
  public:
   shm::MasterEnd lane;
   std::shared_ptr<process::Child> child;
-  detail::Message birth;  // what it is told first
-  detail::InitialCall initializer;
+  detail::Message birth;        // what it is told first
+  detail::Message initializer;  // empty: the pool's
   std::uint64_t given = 0;      // tasks sent, for max_tasks_per_child
   std::uint64_t completed = 0;  // outcomes of tasks collected
   bool retiring = false;        // told to quit, or being killed

@@ -102,7 +102,13 @@ void live(Birth birth, std::uint32_t owner) noexcept {
 
 void live_when_told(os::FileDescriptor lifeline, os::FileDescriptor orders, const char* name) noexcept {
   live_and_leave([&] {
-    const os::FileDescriptor held = be_born(std::move(lifeline));
+    os::FileDescriptor held;
+    try {
+      held = be_born(std::move(lifeline));
+    } catch (const std::exception&) {  // there are no descriptors: nobody waits for this child yet
+      os::exit_now(1);
+    }
+    os::unblock_all_signals();  // who signals all of us means those who live now, not who is told to live later
     os::flush_output();  // there is nothing to be flushed, but memory to be touched that will be needed in the end
     Orders told;
     if (!os::read_bytes(orders.get(), std::as_writable_bytes(std::span(&told, 1)))) os::exit_now(0);

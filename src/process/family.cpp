@@ -32,7 +32,7 @@ constinit std::atomic<Family*> family{nullptr};
 
 // A thread that was joined a moment ago may still be counted.
 bool has_one_thread() {
-  constexpr int looks = 20;
+  constexpr int looks = 30;
   for (int look = 0; os::thread_count() > 1; ++look) {
     if (look == looks) return false;
     std::this_thread::sleep_for(std::chrono::milliseconds(1));

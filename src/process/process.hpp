@@ -48,8 +48,8 @@ class Child {
 };
 
 // Told once, on the supervisor's thread or one in hasten_report(), when the child has ended. What it held of shared
-// objects is in order then; its blocks of the shared heap are reclaimed when the listener lets go of `estate`, and its
-// children are dead, too.
+// objects is in order then; its blocks of the shared heap are reclaimed as soon as the listener has let go of `estate`
+// and its children are dead.
 class ExitListener {
  public:
   virtual void on_exit(Child& child, ExitStatus status, std::shared_ptr<Estate> estate) noexcept = 0;
@@ -72,9 +72,10 @@ class ExitListener {
 std::shared_ptr<Child> start(StartMethod method, Entry entry, std::uint32_t owner,
                              std::shared_ptr<ExitListener> listener);
 
-// Waits until the child has died, at most until the deadline, and then does what the supervisor's thread would do, if
-// that has not begun to: so who waits for an end need not wait for two threads to wake one after the other. The end is
-// reported soon after, if it was not by this. Without descriptors or memory to wait by it returns at once.
+// Waits until the child has died, at most until the deadline, and then tells its listener, in this thread, unless the
+// supervisor's thread has begun to: so who waits for an end need not wait for two threads to wake one after the other.
+// If the fork server has not told yet how it ended, the supervisor's thread will soon. Without descriptors or memory to
+// wait by it returns at once.
 void hasten_report(Child& child, std::optional<std::chrono::steady_clock::time_point> deadline) noexcept;
 
 // While one lives, the thread that watches children stays, also while there are none: for who will start more of them.

@@ -58,7 +58,7 @@ class ServerLoop {
   }
 
   void end_children() noexcept {
-    spare_.reset();
+    if (spare_) os::kill_child(spare_->pid);
     for (const Running& child : running_) os::kill_child(child.pid);
     os::reap_all();
   }
@@ -121,6 +121,7 @@ class ServerLoop {
     if (entry_function_ == nullptr || entry != entry_) {
       if (entry.module != entry_.module) spare_.reset();  // it may lack the module
       entry_function_ = resolve(entry);
+      os::discard_output();  // what a library has printed when it was loaded: its children are not to print it
       entry_ = entry;
     }
     if (spare_ && os::wait_readable(spare_->pidfd.get(), 0)) spare_.reset();  // somebody has killed it

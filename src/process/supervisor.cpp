@@ -3,6 +3,7 @@
 
 #include <signal.h>
 
+#include <algorithm>
 #include <array>
 #include <system_error>
 #include <thread>
@@ -21,7 +22,7 @@ namespace {
 
 // The thread stays so long without children: another one is often started soon, and to make a thread takes a tenth of
 // what it takes to make a process.
-constexpr int linger_milliseconds = 10;
+constexpr int linger_milliseconds = 5;
 
 // Between two tries to watch an orphan for which there was no descriptor.
 constexpr int retry_milliseconds = 50;
@@ -128,7 +129,7 @@ void Supervisor::look_at(std::uint64_t key) {
 
 void Supervisor::hasten(const ChildProcess& child) noexcept {
   // The fork server has seen the death, too, and reports it, unless it was stopped.
-  constexpr int patience_milliseconds = 10;
+  constexpr int patience_milliseconds = 2;
   {
     const std::scoped_lock looking(looking_);
     std::unique_lock lock(mutex_);
@@ -144,9 +145,27 @@ void Supervisor::hasten(const ChildProcess& child) noexcept {
       read_exits(server);
     }
   }
-  report_all();
+  std::vector<Report> reports;
+  {
+    const std::scoped_lock lock(mutex_);
+    const auto is_its = [&child](const Report& report) { return report.child.get() == &child; };
+    const auto own = std::ranges::find_if(reports_, is_its);
+    if (own == reports_.end()) return;  // nothing is known yet, or the thread is telling it
+    reports.push_back(std::move(*own));
+    reports_.erase(own);
+  }
+  report(reports);
+  call_thread();
+}
+
+// For what it has to do, or has not to do any more.
+void Supervisor::call_thread() noexcept {
   const std::scoped_lock lock(mutex_);
-  if (children_.empty()) os::raise_event(wake_.get());  // as in forget()
+  try {
+    if (!reports_.empty() || !unwatched_.empty()) start_thread();
+  } catch (const std::system_error&) {  // then with the next child
+  }
+  if (children_.empty() || !reports_.empty() || !unwatched_.empty()) os::raise_event(wake_.get());
 }
 
 void Supervisor::read_exits(const std::shared_ptr<ForkServer>& server) {
@@ -211,14 +230,23 @@ void Supervisor::report_all() {
     const std::scoped_lock lock(mutex_);
     reports.swap(reports_);
   }
+  report(reports);
+}
+
+void Supervisor::report(const std::vector<Report>& reports) noexcept {
   for (const Report& report : reports) {
     std::shared_ptr<Estate> estate = report.child->take_estate();
-    bury(estate);  // before its listener says that it has ended
+    put_in_order(estate);  // before its listener says that it has ended
     report.child->end(report.status, std::move(estate));
   }
 }
 
 void Supervisor::bury(const std::shared_ptr<Estate>& dead) noexcept {
+  put_in_order(dead);
+  call_thread();
+}
+
+void Supervisor::put_in_order(const std::shared_ptr<Estate>& dead) noexcept {
   shm::recover_objects(dead->owner());
   const shm::OwnerId self = shm::Heap::get().self();
   while (const auto orphan = shm::adopt_child(dead->owner(), self)) {
@@ -228,18 +256,17 @@ void Supervisor::bury(const std::shared_ptr<Estate>& dead) noexcept {
 
 void Supervisor::watch_orphan(OrphanWatch orphan) noexcept {
   try {
-    if (!try_to_watch(orphan)) bury(orphan.estate);
-  } catch (const std::system_error&) {
+    if (!try_to_watch(orphan)) put_in_order(orphan.estate);
+  } catch (const std::exception&) {
     const std::scoped_lock lock(mutex_);
     orphan.pidfd.reset();
     unwatched_.push_back(std::move(orphan));
-    os::raise_event(wake_.get());
   }
 }
 
 // False: it never began, or is dead already. If this throws, the orphan is as it was.
 bool Supervisor::try_to_watch(OrphanWatch& orphan) {
-  if (orphan.pid == 0) return false;
+  if (orphan.pid <= 0) return false;
   orphan.pidfd = os::open_pidfd(orphan.pid, orphan.begun);
   if (!orphan.pidfd) return false;
   const std::scoped_lock lock(mutex_);
@@ -269,7 +296,7 @@ void Supervisor::look_at_orphan(shm::OwnerId process) {
     epoll_.remove(dead.pidfd.get());
     orphans_.erase(orphan);
   }
-  bury(dead.estate);
+  put_in_order(dead.estate);
 }
 
 void Supervisor::close_inherited() noexcept {

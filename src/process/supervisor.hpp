@@ -45,11 +45,11 @@ class Supervisor {
   // Throws std::system_error (EAGAIN: no thread; ENOMEM, ENOSPC); then it is as if forgotten.
   void began(const std::shared_ptr<ChildProcess>& child, std::uint64_t server);
 
-  // Puts in order what a process held of shared objects that is dead, and whose end nobody reports; takes over its
-  // children.
+  // Puts in order what a process held of shared objects, and takes over its children: of one that is dead, or was not
+  // started after all, and has no listener that waits for its end.
   void bury(const std::shared_ptr<Estate>& dead) noexcept;
 
-  // By a thread that has seen its death: reports it, if this can be done at once.
+  // By a thread that has seen its death: reports it, if this can be done at once, and nobody else's.
   void hasten(const ChildProcess& child) noexcept;
 
   // From one to the other the thread stays, if it runs, also without children.
@@ -84,6 +84,9 @@ class Supervisor {
   void watch_process(const std::shared_ptr<ChildProcess>& child);
   void settle(std::uint64_t id, ExitStatus status);
   void report_all();
+  void report(const std::vector<Report>& reports) noexcept;
+  void call_thread() noexcept;
+  void put_in_order(const std::shared_ptr<Estate>& dead) noexcept;
   void watch_orphan(OrphanWatch orphan) noexcept;
   bool try_to_watch(OrphanWatch& orphan);
   void look_at_orphan(shm::OwnerId process);

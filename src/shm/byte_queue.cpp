@@ -262,9 +262,9 @@ void ByteQueue::finish(const Message& message) noexcept {
     // In this order: should we die in between, whoever comes next finds what has not been given back, or the block
     // stays.
     give_back_handles(heap.at(block), hand.size.load(std::memory_order_relaxed));
-    hand.block.store(0, std::memory_order_relaxed);
+    const bool is_ours = hand.block.exchange(0, std::memory_order_relaxed) == block;
     PLAIT_KILL_POINT("queue.get.finishing");
-    heap.deallocate(heap.at(block));
+    if (is_ours) heap.deallocate(heap.at(block));
   }
   PLAIT_KILL_POINT("queue.get.freed");
   hand.owner.store(0, std::memory_order_release);  // pairs with take_hand()

@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstring>
 
 #include "os/kill_point.hpp"
 #include "shm/shared_object.hpp"
+#include "shm/size_class.hpp"
 
 namespace plait::shm {
 namespace {
@@ -33,12 +35,27 @@ std::span<std::uint64_t> handles_in(void* block, std::size_t size) noexcept {
   const Heap& heap = Heap::get();
   const Offset offset = heap.offset_of(block);
   const std::size_t before = padded(size) + word_size;
-  if (before < size || !heap.contains_block(offset, before)) return {};
+  // Whoever wrote the offset: the list is of words, and no block of ours begins at an odd place.
+  if (offset % block_alignment != 0 || before < size || !heap.contains_block(offset, before)) return {};
   std::uint64_t* const list = list_of(block, size);
   const std::uint64_t count = list[0];
   const bool is_whole =
       count == 0 || (count <= heap.size() / word_size && heap.contains_block(offset, before + count * word_size));
   return is_whole ? std::span(list + 1, static_cast<std::size_t>(count)) : std::span<std::uint64_t>();
+}
+
+void* copy_message(void* block, std::size_t size) {
+  const std::span<std::uint64_t> from = handles_in(block, size);
+  void* const copy = allocate_message(size, from.size());
+  std::memcpy(copy, block, size);
+  std::uint64_t* const list = list_of(copy, size) + 1;
+  for (std::size_t i = 0; i < from.size(); ++i) {
+    SharedObject* const object = from[i] != 0 ? find_object(from[i]) : nullptr;
+    if (object == nullptr) continue;
+    add_reference(*object);
+    list[i] = from[i];
+  }
+  return copy;
 }
 
 void give_back_handles(void* block, std::size_t size) noexcept {

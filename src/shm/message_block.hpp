@@ -24,6 +24,9 @@ void* allocate_message(std::size_t size, std::size_t handles = 0);
 // The list of a message, whoever wrote it; without data if it is none.
 std::span<std::uint64_t> handles_in(void* block, std::size_t size) noexcept;
 
+// The message once more, with references of its own for the handles that have not arrived. Throws OutOfSharedMemory.
+void* copy_message(void* block, std::size_t size);
+
 // Gives back the references of handles that have not arrived, which may destroy their objects; frees the block.
 void give_back_handles(void* block, std::size_t size) noexcept;
 void free_message(void* block, std::size_t size) noexcept;

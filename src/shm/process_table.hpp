@@ -10,7 +10,7 @@
 // Invariants
 //   watched   who watches a process lives, or has died and is itself in the table
 //   in order  what a process left is put in order when it is dead, or was refused before it touched anything
-//   last      a process is removed after its children were adopted and what it had of shared objects is in order
+//   last      a process is removed after its children are dead and what it had of shared objects is in order
 // Model: tests/model/process_table.pml.
 
 #include <sys/types.h>

@@ -75,6 +75,9 @@ class PLAIT_EXPORT PackingScope {
  public:
   // attached: for a message that descriptors can go with, as many as `room`; what is more is deposited.
   explicit PackingScope(std::size_t room = 0) noexcept : outer_(std::exchange(current, this)), room_(room) {}
+  // deposited: for a message that several processes get.
+  struct ForAll {};
+  explicit PackingScope(ForAll) noexcept : PackingScope() { is_for_all_ = true; }
   PackingScope(const PackingScope&) = delete;
   PackingScope& operator=(const PackingScope&) = delete;
   ~PackingScope() {
@@ -94,6 +97,7 @@ class PLAIT_EXPORT PackingScope {
   static thread_local constinit PackingScope* current;
   PackingScope* outer_;
   std::size_t room_;
+  bool is_for_all_ = false;
   std::vector<int> attached_;
   Deposits deposits_;
 };

@@ -1,29 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 //
-// A call that several processes are to run, as the initializer of a pool. It is encoded for each of them, since handles
-// and descriptors among its arguments arrive once.
+// A call that several processes run, as the initializer of a pool: encoded once, by who makes it. A handle in a message
+// arrives once, so that each of them gets a copy of a message with handles; its descriptors can be fetched by all.
 
 #include <memory>
+#include <utility>
 
 #include "plait/detail/descriptor_ticket.hpp"
-#include "plait/detail/export.hpp"
 #include "plait/detail/message.hpp"
-#include "plait/detail/process_target.hpp"
+#include "plait/detail/wire/call.hpp"
 
 namespace plait::detail {
 
-// For one process. What has not arrived there is given back when this ends.
-struct PLAIT_EXPORT InitialCall {
-  InitialCall() = default;
-  // Bytes for wire::run_call. Throws EncodeError, OutOfSharedMemory, std::bad_alloc, and what serializers throw.
-  explicit InitialCall(const ProcessTarget& target);
-
+struct InitialCall {
   Message message;
   Deposits deposits;
-};
 
-// The rest of a message is a target, aligned as a message of its own. Throws DecodeError, and what serializers throw.
-[[nodiscard]] PLAIT_EXPORT std::unique_ptr<ProcessTarget> read_process_target(wire::Reader& in);
+  // Throws EncodeError, OutOfSharedMemory, std::bad_alloc, std::system_error, and what serializers throw.
+  template <class F, class... Args>
+  static std::shared_ptr<const InitialCall> make(F&& function, Args&&... args) {
+    const auto call = wire::make_call(std::forward<F>(function), std::forward<Args>(args)...);
+    PackingScope descriptors(PackingScope::ForAll{});
+    auto made = std::make_shared<InitialCall>();
+    made->message = Message(call.message_size());
+    call.write(made->message.room());
+    made->deposits = descriptors.take_deposits();
+    return made;
+  }
+};
 
 }  // namespace plait::detail

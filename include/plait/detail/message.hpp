@@ -52,6 +52,8 @@ class PLAIT_EXPORT Message {
   }
   [[nodiscard]] wire::MessageRoom room() noexcept { return {bytes(), handles()}; }
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  // The same message once more, with references of its own for the handles that have not arrived. Throws as above.
+  [[nodiscard]] Message copy() const;
   // The block of the shared heap that holds the bytes, or nullptr.
   [[nodiscard]] void* block() const noexcept { return place_ == Place::shared ? memory_ : nullptr; }
   void reset() noexcept {

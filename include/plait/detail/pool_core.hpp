@@ -90,7 +90,7 @@ class PLAIT_EXPORT PoolCore {
 
 struct ProcessBackendOptions {
   std::optional<int> processes;
-  std::shared_ptr<const ProcessTarget> initializer;  // may be null
+  std::shared_ptr<const InitialCall> initializer;  // may be null
   std::optional<int> maxtasksperchild;
   std::string start_method;
 };

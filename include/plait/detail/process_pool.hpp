@@ -17,13 +17,13 @@
 
 namespace plait::detail {
 
-class ProcessTarget;
+struct InitialCall;
 
 struct ProcessPoolConfig {
   std::size_t max_workers = 1;
   std::string start_method;                          // "forkserver", "spawn" or "fork"
   std::optional<std::uint64_t> max_tasks_per_child;  // a worker is replaced after so many tasks
-  std::shared_ptr<const ProcessTarget> initializer;  // what each worker runs first; may be null
+  std::shared_ptr<const InitialCall> initializer;    // what each worker runs first; may be null
   // What the worker of that number runs even before, lest it be a stranger to its family: an encoded call, made when
   // the worker is started, under the pool's mutex. May be empty.
   std::function<std::vector<std::byte>(std::uint32_t owner)> birth = {};

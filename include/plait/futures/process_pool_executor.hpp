@@ -20,23 +20,22 @@ namespace plait::futures {
 
 // What each worker runs before its first task: a shippable callable and its arguments, in braces.
 //   ProcessPoolExecutor pool({.initializer = {load_model, "model.bin"}});
-// Stands for Python's `initializer` and `initargs`. The arguments are copied here, and encoded once for each worker
-// (that they can be is tried here); throws EncodeError, and what their serializers throw. Handles of shared objects,
-// connections and descriptors among them go to every worker. What the callable returns is dropped.
+// Stands for Python's `initializer` and `initargs`. The arguments are encoded here, at once; throws EncodeError,
+// OutOfSharedMemory, std::system_error (EMFILE: descriptors among them), and what their serializers throw. Handles of
+// shared objects, connections and descriptors among them go to every worker; pools made with this keep them too, as
+// long as they live.
 class WorkerInitializer {
  public:
   WorkerInitializer() = default;
   template <class F, class... Args>
     requires(!std::is_same_v<std::remove_cvref_t<F>, WorkerInitializer>)
   WorkerInitializer(F&& function, Args&&... args)  // NOLINT(google-explicit-constructor): reads as an option
-      : target_(detail::make_process_target(std::forward<F>(function), std::forward<Args>(args)...)) {
-    if (target_ != nullptr) static_cast<void>(detail::InitialCall(*target_));
-  }
+      : call_(detail::InitialCall::make(std::forward<F>(function), std::forward<Args>(args)...)) {}
 
-  [[nodiscard]] const std::shared_ptr<const detail::ProcessTarget>& target() const noexcept { return target_; }
+  [[nodiscard]] const std::shared_ptr<const detail::InitialCall>& encoded_call() const noexcept { return call_; }
 
  private:
-  std::shared_ptr<const detail::ProcessTarget> target_;
+  std::shared_ptr<const detail::InitialCall> call_;
 };
 
 struct ProcessPoolOptions {
