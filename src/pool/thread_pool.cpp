@@ -182,9 +182,11 @@ void ThreadPoolCore::Worker::sleep() noexcept {
 
 // ---- sleeping and waking -----------------------------------------------------------------------------------------
 
-// After a push. `backlog`: tasks were there before.
+// After a push. `backlog`: tasks were there before. Whoever pushed may be late: its task is taken already then, and the
+// worker that has it searches no more; nobody else is needed.
 void ThreadPoolCore::see_to_new_task(bool backlog) noexcept {
   const std::uint64_t idle = idle_.load(std::memory_order_seq_cst);
+  if (searching(idle) == 0 && queue_.empty()) return;
   if (searching(idle) == 0 && sleeping(idle) > 0) {
     wake_one();
   } else if (sleeping(idle) == 0 && (searching(idle) == 0 || backlog) && !full_.load(std::memory_order_relaxed)) {

@@ -1,25 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "conformance/pool_suite.hpp"
+#include "conformance/start_method.hpp"
 
 namespace plait::multiprocessing {
 namespace {
 
-struct Forkserver {
+struct Processes {
   using Pool = multiprocessing::Pool;
-  static PoolOptions options() { return {.context = get_context("forkserver")}; }
-};
-struct Spawn {
-  using Pool = multiprocessing::Pool;
-  static PoolOptions options() { return {.context = get_context("spawn")}; }
-};
-struct Fork {
-  using Pool = multiprocessing::Pool;
-  static PoolOptions options() { return {.context = get_context("fork")}; }
+  static PoolOptions options() { return {.context = get_context(tests::start_method())}; }
 };
 
-INSTANTIATE_TYPED_TEST_SUITE_P(Forkserver, PoolSuite, testing::Types<Forkserver>);
-INSTANTIATE_TYPED_TEST_SUITE_P(Spawn, PoolSuite, testing::Types<Spawn>);
-INSTANTIATE_TYPED_TEST_SUITE_P(Fork, PoolSuite, testing::Types<Fork>);
+INSTANTIATE_TYPED_TEST_SUITE_P(Processes, PoolSuite, testing::Types<Processes>);
 
 }  // namespace
 }  // namespace plait::multiprocessing

@@ -244,11 +244,7 @@ TEST_P(FaultF1OfProcesses, HostForksWhileThreadsStartAndAsk) {
 }
 
 class FaultF3OfProcesses : public ProcessFault {};
-#if defined(__SANITIZE_ADDRESS__)
-PLAIT_OVER_START_METHODS(FaultF3OfProcesses, "forkserver", "spawn");  // its locks do not come through fork
-#else
 PLAIT_OVER_START_METHODS(FaultF3OfProcesses, "forkserver", "spawn", "fork");
-#endif
 
 TEST_P(FaultF3OfProcesses, ThreadsHammerMallocAndStdio) {
   std::atomic<bool> stop{false};
