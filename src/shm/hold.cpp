@@ -24,7 +24,7 @@ class Holds {
 
   Hold& create(SharedObject& object) {
     const std::scoped_lock lock(mutex_);
-    return enter(object);
+    return enter(object, Heap::get().self());
   }
 
   Hold& arrive(Offset offset, ObjectKind kind) {
@@ -88,14 +88,15 @@ class Holds {
     return new Holds;
   }
 
-  Hold& enter(SharedObject& object) {
-    auto* const hold = new Hold(object, Heap::get().self());
+  // By a holder of the object, which it is not any more if this throws.
+  Hold& enter(SharedObject& object, OwnerId self) {
+    Hold* hold = nullptr;
     try {
+      hold = new Hold(object, self);
       holds_.insert_or_assign(&object, hold);  // one that was inherited goes on for its handles only
-      add_holder(object, hold->owner_);
     } catch (...) {
-      holds_.erase(&object);
       delete hold;
+      remove_holder(object, self);
       throw;
     }
     return *hold;
@@ -103,7 +104,9 @@ class Holds {
 
   Hold& enter_or_drop(SharedObject& object) {
     try {
-      return enter(object);
+      const OwnerId self = Heap::get().self();
+      add_holder(object, self);
+      return enter(object, self);
     } catch (...) {
       drop_reference(object);
       throw;

@@ -68,7 +68,10 @@ void register_object(SharedObject& object) {
       heap_table<Table>(heap.header().objects).take([offset](ObjectEntry& place) { return place.take(offset); });
   object.entry = heap.offset_of(&entry);
   PLAIT_KILL_POINT("objects.registering");
+  add_holder(object, heap.self());  // the first needs no memory
+  PLAIT_KILL_POINT("objects.held");
   heap.share(&object);
+  PLAIT_KILL_POINT("objects.registered");
 }
 
 void discard_object(SharedObject& object) noexcept { destroy(Heap::get(), object); }

@@ -68,8 +68,8 @@ class ObjectEntry {
   std::atomic<std::uint64_t> word_{0};
 };
 
-// Makes the object the family's and known to it: `object` is a block of the heap of this process. Throws
-// OutOfSharedMemory: it is as before.
+// Makes the object the family's and known to it: `object` is a block of the heap of this process, which is its first
+// holder. Throws OutOfSharedMemory: it is as before.
 void register_object(SharedObject& object);
 // One that was made, and never registered.
 void discard_object(SharedObject& object) noexcept;

@@ -287,7 +287,6 @@ class FaultF3 : public OverStartMethods {};
 PLAIT_OVER_START_METHODS(FaultF3, "forkserver", "spawn", "fork");
 
 TEST_P(FaultF3, PoolsStartedWhileThreadsHammerMallocAndStdio) {
-  if (sanitized && forks()) GTEST_SKIP() << "the sanitizer's allocator does not bring its locks through a fork";
   const Hammers hammers(64);
   constexpr int workers_each = 4;
   const int pools = (soak() ? 10'000 : sanitized ? 8 : 32) / workers_each;

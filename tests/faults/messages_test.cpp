@@ -113,9 +113,6 @@ TEST_P(FaultM1Large, PeakMemoryIsThreeTimesTheMessage) {
 // Items of queues: short ones lie in the queue, up to 4080 encoded bytes.
 class FaultM1OfQueues : public OverStartMethods {
  protected:
-  void SetUp() override {
-    if (sanitized && forks()) GTEST_SKIP() << "the sanitizer's allocator does not survive a fork beside other threads";
-  }
   static void expect_echo(std::size_t size) {
     const multiprocessing::Queue<std::string> in, out;
     multiprocessing::Process process(

@@ -48,9 +48,6 @@ inline bool is_back_at(std::size_t before) {
 
 class SharedObjects : public OverStartMethods {
  protected:
-  void SetUp() override {
-    if (sanitized && forks()) GTEST_SKIP() << "the sanitizer's allocator does not survive a fork beside other threads";
-  }
   template <class F, class... Args>
   static mp::Process process(F f, Args&&... args) {
     return mp::Process({.context = mp::get_context(GetParam())}, f, std::forward<Args>(args)...);

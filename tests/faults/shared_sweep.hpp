@@ -51,11 +51,6 @@ int sweep(Prepare prepare, Child child, Check check) {
   }
 }
 
-class SharedSweep : public testing::Test {
- protected:
-  void SetUp() override {
-    if (sanitized) GTEST_SKIP() << "the sanitizer's allocator does not survive a fork beside other threads";
-  }
-};
+class SharedSweep : public testing::Test {};
 
 }  // namespace plait::faults

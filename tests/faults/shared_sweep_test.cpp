@@ -19,6 +19,7 @@
 #include "plait/multiprocessing/queue.hpp"
 #include "plait/multiprocessing/shared_value.hpp"
 #include "plait/multiprocessing/synchronize.hpp"
+#include "shared_objects.hpp"
 #include "shared_sweep.hpp"
 #include "support/family.hpp"
 
@@ -356,6 +357,20 @@ TEST_F(SharedSweep, ObjectsThatAreMadeSentAndDropped) {
     EXPECT_GT(deaths, 30) << "kill points are missing";
   }
   EXPECT_LE(shm::Heap::get().bytes_in_use(), before + price_of_deaths);
+}
+
+// Whenever that is, what nobody else knows of goes with its maker, to the last byte.
+TEST_F(SharedSweep, ObjectsWhoseMakerDies) {
+  std::size_t before = 0;
+  const int deaths = sweep([&] { before = bytes_in_use(); },
+                           [] {
+                             static const mp::Event event;
+                             static const mp::RLock lock;
+                             static const mp::Semaphore semaphore(3);
+                             ::_exit(0);
+                           },
+                           [&](bool) { EXPECT_LE(shm::Heap::get().bytes_in_use(), before); });
+  EXPECT_GT(deaths, 8) << "kill points are missing";
 }
 
 // What it had got is done, no more and no less: what the others have put and got still has to be.
