@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shm/byte_queue.hpp"
 
+#include <sched.h>
+
 #include <algorithm>
 #include <cstring>
 #include <new>
 
+#include "os/barrier.hpp"
 #include "os/kill_point.hpp"
 #include "os/spin.hpp"
 #include "os/spin_seats.hpp"
@@ -14,6 +17,37 @@ namespace plait::shm {
 namespace {
 
 constinit thread_local os::SpinBudget spin_budget;
+
+// In a dense stream a getter that keeps up loses most of its time, and that of the putters, over the line that they
+// write and it looks at, item by item. So it leaves that line alone for a moment, as long as many come meanwhile: they
+// are got at full speed then. In a thin stream the moment is short.
+class Lull {
+ public:
+  template <class Size>
+  void wait(Size size, std::uint64_t maxsize) noexcept {
+    const auto end = Clock::now() + length_;
+    if (length_ > 4 * least) sched_yield();  // to a putter, if one waits for this processor
+    while (Clock::now() < end) {
+      os::cpu_relax();
+    }
+    const std::uint64_t items = size();
+    if (items < few || (maxsize != 0 && items > maxsize / 2)) {
+      length_ = std::max(length_ / 2, least);
+    } else if (items < many) {
+      length_ = std::min(length_ * 2, most);
+    }
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  static constexpr std::uint64_t few = 4, many = 128;
+  static constexpr std::chrono::nanoseconds least{200}, most{12'800};
+
+  std::chrono::nanoseconds length_ = least;
+};
+constinit thread_local Lull lull;
+// This thread has put something since it last got: somebody may be waiting for its answer to that, it is not to wait.
+constinit thread_local bool has_put = false;
 
 // Even who does not want to wait waits for the lock of an end, whose owner has but some ns to do: an item that is there
 // is got. Unless the owner is stopped: then for so long.
@@ -70,6 +104,7 @@ ByteQueue::Outcome ByteQueue::put_block(OwnerId self, void* block, std::size_t s
 ByteQueue::Outcome ByteQueue::write(OwnerId self, const Content& content, const Until& until) {
   const Outcome outcome = wait_for(
       putters_, until, [&] { return try_write(self, content, until); }, [this] { return has_room(); });
+  has_put = true;
   if (outcome == Outcome::done && getters_.take()) {
     PLAIT_KILL_POINT("queue.waking");
     getters_.wake_one();
@@ -102,7 +137,7 @@ ByteQueue::Outcome ByteQueue::try_write(OwnerId self, const Content& content, co
       Heap::get().share(content.block);
     }
     PLAIT_KILL_POINT("queue.put.written");
-    tail_.count.store(count + 1, std::memory_order_seq_cst);
+    tail_.count.store(count + 1, std::memory_order_release);
     PLAIT_KILL_POINT("queue.put.counted");
     if (content.block != nullptr) {
       // In this order: until the journal is empty recover_put() takes out of our hands what was counted.
@@ -112,6 +147,7 @@ ByteQueue::Outcome ByteQueue::try_write(OwnerId self, const Content& content, co
     }
   }
   tail_.lock.release();
+  os::full_barrier_after_exchange();  // the count, before the look whether getters sleep
   PLAIT_KILL_POINT("queue.put.unlocked");
   return outcome;
 }
@@ -161,8 +197,13 @@ void ByteQueue::append(std::uint64_t count, Record::Kind kind, std::span<const s
 // ---- get
 
 ByteQueue::Outcome ByteQueue::get(OwnerId self, std::span<std::byte> buffer, Message& message, const Until& until) {
-  const Outcome outcome = wait_for(
-      getters_, until, [&] { return try_read(self, buffer, message, until); }, [this] { return has_items(); });
+  const auto attempt = [&] { return try_read(self, buffer, message, until); };
+  Outcome outcome = attempt();
+  if (outcome == Outcome::not_in_time && !until.is_over()) {
+    if (!has_put && !os::has_one_processor()) lull.wait([this] { return size(); }, maxsize_);
+    outcome = wait_for(getters_, until, attempt, [this] { return has_items(); });
+  }
+  has_put = false;
   if (outcome == Outcome::done && maxsize_ != 0 && putters_.take()) {
     PLAIT_KILL_POINT("queue.waking");
     putters_.wake_one();
@@ -192,10 +233,11 @@ ByteQueue::Outcome ByteQueue::try_read(OwnerId self, std::span<std::byte> buffer
     throw;
   }
   PLAIT_KILL_POINT("queue.get.read");
-  head_.count.store(count + 1, std::memory_order_seq_cst);
+  head_.count.store(count + 1, std::memory_order_release);
   PLAIT_KILL_POINT("queue.get.counted");
   if (head_.next(count).segment != before) retire(before);
   head_.lock.release();
+  os::full_barrier_after_exchange();  // the count, before the look whether putters sleep
   PLAIT_KILL_POINT("queue.get.unlocked");
   return Outcome::done;
 }

@@ -19,7 +19,8 @@
 //
 // Sleeping: whoever has put looks whether getters may be asleep (SleepersWord), and wakes one. Who has slept and goes
 // on, with an item or without, does for the others what the waker could not know: says again that some may be asleep,
-// and if there is more wakes the next. The same for putters that wait for room. seq_cst on the counts: of "count, look
+// and if there is more wakes the next. The same for putters that wait for room. A full barrier between the count and
+// the look, which the exchange that frees the lock is already, and seq_cst with those who sleep: of "count, look
 // whether one sleeps" and "say that I sleep, look at the count" at least one sees the other (model:
 // tests/model/shared_queue.pml).
 //

@@ -27,10 +27,17 @@ class OwnerLock {
   enum class Taken : std::uint8_t { no, yes, abandoned };
 
   // Without waiting.
-  Taken try_acquire(OwnerId self) noexcept { return take(self, 0); }
+  Taken try_acquire(OwnerId self) noexcept {
+    // Without a look before: where others had it last, to look would fetch its line, and to take it fetch it again.
+    std::uint32_t word = 0;
+    if (word_.compare_exchange_strong(word, self << 1, std::memory_order_acquire, std::memory_order_relaxed)) {
+      return Taken::yes;
+    }
+    return take(self, 0);
+  }
   // no: the time has come, or the stop.
   Taken acquire(OwnerId self, const Until& until) noexcept {
-    const Taken taken = take(self, 0);
+    const Taken taken = try_acquire(self);
     return taken != Taken::no ? taken : acquire_slow(self, until);
   }
   // Whoever the owner is. False: it was free.
