@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <new>
+#include <span>
 #include <string_view>
 #include <system_error>
 #include <typeinfo>
@@ -87,7 +88,7 @@ class Luggage {
   Luggage(const Luggage&) = delete;
   Luggage& operator=(const Luggage&) = delete;
   ~Luggage() {
-    if (payload_ != nullptr) shm::free_message(payload_, block_->payload_size());
+    if (!payload_.empty()) shm::free_message(payload_.data(), payload_.size());
     shm::Heap::get().deallocate(block_);
   }
 
@@ -97,22 +98,24 @@ class Luggage {
     block_->object_at = (block_->birth_size + alignment - 1) & ~(alignment - 1);
     const wire::MessageSize size = detail::ProcessAccess::message_size(object);
     block_->object_size = size.bytes;
-    payload_ = static_cast<std::byte*>(shm::allocate_message(block_->payload_size(), size.handles));
-    wire::encode(birth, std::span(payload_, block_->birth_size));
-    detail::ProcessAccess::encode(object, {std::span(payload_ + block_->object_at, block_->object_size),
-                                           shm::handles_in(payload_, block_->payload_size())});
-    block_->payload = shm::Heap::get().offset_of(payload_);
+    const std::uint64_t whole = block_->payload_size();
+    payload_ = {static_cast<std::byte*>(shm::allocate_message(whole, size.handles)), whole};
+    wire::encode(birth, payload_.first(block_->birth_size));
+    detail::ProcessAccess::encode(
+        object, {payload_.subspan(block_->object_at), shm::handles_in(payload_.data(), payload_.size())});
+    block_->payload = shm::Heap::get().offset_of(payload_.data());
   }
   [[nodiscard]] ProcessBlock* block() const noexcept { return block_; }
+  [[nodiscard]] std::span<std::byte> payload() const noexcept { return payload_; }
   // From here on the end of the child frees it.
   void hand_over() noexcept {
     block_ = nullptr;
-    payload_ = nullptr;
+    payload_ = {};
   }
 
  private:
   ProcessBlock* block_;
-  std::byte* payload_ = nullptr;
+  std::span<std::byte> payload_;  // empty: none
 };
 
 // Throw what the callers of handles are told. Under the lock.
@@ -175,6 +178,7 @@ void launch(Process& object, const std::shared_ptr<ProcessState>& state) {
   {
     const Lock lock = lock_registry();
     state->block = luggage.block();
+    state->payload = luggage.payload();
   }
   auto child = process::start(method, entry, state->owner, state);
   luggage.hand_over();
@@ -253,6 +257,7 @@ void Process::start() {
     const Lock lock = lock_registry();
     state->phase = Phase::unstarted;
     state->block = nullptr;
+    state->payload = {};
     state->deposits.withdraw();
     ProcessRegistry::get().forget(*state);
     throw;

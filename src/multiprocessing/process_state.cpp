@@ -17,18 +17,19 @@ ProcessState::~ProcessState() {
 void ProcessState::on_exit(process::Child& dead, process::ExitStatus how,
                            std::shared_ptr<process::Estate> estate) noexcept {
   ProcessBlock* its_block = nullptr;
+  std::span<std::byte> its_payload;
   std::string name;
   {
     const std::scoped_lock lock(ProcessRegistry::get().mutex);
     its_block = std::exchange(block, nullptr);
+    its_payload = std::exchange(payload, {});
     name = identity.name;
   }
-  shm::Heap& heap = shm::Heap::get();
   // acquire: pairs with the release in the child; if it did take the payload, what it did not free goes with its estate
-  if (its_block->payload != 0 && !its_block->taken.load(std::memory_order_acquire)) {
-    shm::free_message(heap.at(its_block->payload), its_block->payload_size());
+  if (!its_payload.empty() && !its_block->taken.load(std::memory_order_acquire)) {
+    shm::free_message(its_payload.data(), its_payload.size());
   }
-  heap.deallocate(its_block);
+  shm::Heap::get().deallocate(its_block);
   estate.reset();
   deposits.withdraw();
   if (how.signal != 0 || !how.known) {

@@ -50,7 +50,7 @@ struct Birth {
 struct ProcessBlock {
   std::atomic<bool> interrupted{false};  // before it was ready to be
   std::atomic<bool> taken{false};        // the child has freed the payload, or is about to
-  shm::Offset payload = 0;               // a message: the encoded Birth, and from object_at on the object's; 0: none
+  shm::Offset payload = 0;               // a message: the encoded Birth, and from object_at on the object's
   std::uint64_t birth_size = 0;
   std::uint64_t object_at = 0;
   std::uint64_t object_size = 0;
@@ -98,6 +98,7 @@ class ProcessState final : public process::ExitListener, public std::enable_shar
   std::optional<pid_t> pid;
   std::shared_ptr<process::Child> child;
   ProcessBlock* block = nullptr;
+  std::span<std::byte> payload;  // the block's, as we know it: the child may write what it likes there; empty: none
   shm::OwnerId owner = 0;
   std::shared_ptr<multiprocessing::Process> kept;  // until it has ended
   Deposits deposits;                               // descriptors among its arguments; until it has ended
