@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/server_loop.hpp"
 
+#include <sched.h>
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -132,6 +134,7 @@ class ServerLoop {
   void prepare_for_the_next() noexcept {
     const auto now = std::chrono::steady_clock::now();
     if (now - std::exchange(last_start_, now) > quick_succession) return;
+    sched_yield();  // to the child that has just been told to live, if it waits for this processor
     try {
       spare_ = fork_child();
     } catch (const std::exception&) {  // who needs one will be told why there is none

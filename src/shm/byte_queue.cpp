@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shm/byte_queue.hpp"
 
-#include <sched.h>
-
 #include <algorithm>
 #include <cstring>
 #include <new>
@@ -11,6 +9,7 @@
 #include "os/kill_point.hpp"
 #include "os/spin.hpp"
 #include "os/spin_seats.hpp"
+#include "shm/lull.hpp"
 #include "shm/message_block.hpp"
 
 namespace plait::shm {
@@ -18,35 +17,8 @@ namespace {
 
 constinit thread_local os::SpinBudget spin_budget;
 
-// In a dense stream a getter that keeps up loses most of its time, and that of the putters, over the line that they
-// write and it looks at, item by item. So it leaves that line alone for a moment, as long as many come meanwhile: they
-// are got at full speed then. In a thin stream the moment is short.
-class Lull {
- public:
-  template <class Size>
-  void wait(Size size, std::uint64_t maxsize) noexcept {
-    const auto end = Clock::now() + length_;
-    if (length_ > 4 * least) sched_yield();  // to a putter, if one waits for this processor
-    while (Clock::now() < end) {
-      os::cpu_relax();
-    }
-    const std::uint64_t items = size();
-    if (items < few || (maxsize != 0 && items > maxsize / 2)) {
-      length_ = std::max(length_ / 2, least);
-    } else if (items < many) {
-      length_ = std::min(length_ * 2, most);
-    }
-  }
-
- private:
-  using Clock = std::chrono::steady_clock;
-  static constexpr std::uint64_t few = 4, many = 128;
-  static constexpr std::chrono::nanoseconds least{200}, most{12'800};
-
-  std::chrono::nanoseconds length_ = least;
-};
 constinit thread_local Lull lull;
-// This thread has put something since it last got: somebody may be waiting for its answer to that, it is not to wait.
+// This thread has put something, into whatever queue, since it last got: it may be getting the answer, without delay.
 constinit thread_local bool has_put = false;
 
 // Even who does not want to wait waits for the lock of an end, whose owner has but some ns to do: an item that is there
@@ -141,7 +113,7 @@ ByteQueue::Outcome ByteQueue::try_write(OwnerId self, const Content& content, co
     PLAIT_KILL_POINT("queue.put.counted");
     if (content.block != nullptr) {
       // In this order: until the journal is empty recover_put() takes out of our hands what was counted.
-      if (content.hand != nullptr) content.hand->block.store(0, std::memory_order_relaxed);
+      if (content.hand != nullptr) content.hand->block.store(0, std::memory_order_release);
       PLAIT_KILL_POINT("queue.put.given");
       journal_block_.store(0, std::memory_order_release);
     }
@@ -200,7 +172,7 @@ ByteQueue::Outcome ByteQueue::get(OwnerId self, std::span<std::byte> buffer, Mes
   const auto attempt = [&] { return try_read(self, buffer, message, until); };
   Outcome outcome = attempt();
   if (outcome == Outcome::not_in_time && !until.is_over()) {
-    if (!has_put && !os::has_one_processor()) lull.wait([this] { return size(); }, maxsize_);
+    if (!has_put) leave_alone(until.deadline());
     outcome = wait_for(getters_, until, attempt, [this] { return has_items(); });
   }
   has_put = false;
@@ -320,6 +292,14 @@ void ByteQueue::retire(Offset segment) noexcept {
 }
 
 // ---- waiting
+
+// By one that gets and has found nothing. Like all spinning in a seat: so many threads at a time, and none if there is
+// but one processor.
+void ByteQueue::leave_alone(Deadline deadline) const noexcept {
+  if (const os::SpinSeats::Taken seat(os::SpinSeats::of_waiters()); seat) {
+    lull.wait(this, maxsize_, deadline, [this] { return size(); });
+  }
+}
 
 template <class Try, class Ready>
 ByteQueue::Outcome ByteQueue::wait_for(SleepersWord& sleepers, const Until& until, Try attempt, Ready is_ready) {

@@ -20,9 +20,8 @@
 // Sleeping: whoever has put looks whether getters may be asleep (SleepersWord), and wakes one. Who has slept and goes
 // on, with an item or without, does for the others what the waker could not know: says again that some may be asleep,
 // and if there is more wakes the next. The same for putters that wait for room. A full barrier between the count and
-// the look, which the exchange that frees the lock is already, and seq_cst with those who sleep: of "count, look
-// whether one sleeps" and "say that I sleep, look at the count" at least one sees the other (model:
-// tests/model/shared_queue.pml).
+// the look, and seq_cst with those who sleep: of "count, look whether one sleeps" and "say that I sleep, look at the
+// count" at least one sees the other (model: tests/model/shared_queue.pml).
 //
 // Tasks: a queue of them keeps an account for each process that gets, of what it has got and what of that it has called
 // done; after its death the rest counts as done. Both are totals like the cursors, in two entries that name the count
@@ -202,6 +201,7 @@ class ByteQueue {
   void append(std::uint64_t count, Record::Kind kind, std::span<const std::byte> content);
   Outcome try_read(OwnerId self, std::span<std::byte> buffer, Message& message, const Until& until);
   void read(OwnerId self, std::uint64_t count, std::span<std::byte> buffer, Message& message);
+  void leave_alone(Deadline deadline) const noexcept;
   bool is_full(std::uint64_t count) noexcept;
   bool is_empty(std::uint64_t count) noexcept;
   bool await_last_put(OwnerId self) noexcept;

@@ -88,7 +88,7 @@ class Holds {
     return new Holds;
   }
 
-  // By a holder of the object, which it is not any more if this throws.
+  // The caller has made this process a holder of the object; if this throws, it no longer is.
   Hold& enter(SharedObject& object, OwnerId self) {
     Hold* hold = nullptr;
     try {
@@ -120,9 +120,10 @@ class Holds {
 Hold& Hold::create(SharedObject& object) {
   bool registered = false;
   try {
+    Holds& holds = Holds::get();
     register_object(object);
     registered = true;
-    return Holds::get().create(object);
+    return holds.create(object);
   } catch (...) {
     if (registered) {
       drop_reference(object);

@@ -37,12 +37,12 @@ class OwnerLock {
   }
   // no: the time has come, or the stop.
   Taken acquire(OwnerId self, const Until& until) noexcept {
-    const Taken taken = try_acquire(self);
+    const Taken taken = take(self, 0);
     return taken != Taken::no ? taken : acquire_slow(self, until);
   }
-  // Whoever the owner is. False: it was free.
+  // Whoever the owner is. False: it was free. On x86 a full barrier, which is made use of (os/barrier.hpp).
   bool release() noexcept {
-    const std::uint32_t was = word_.exchange(0, std::memory_order_release);
+    const std::uint32_t was = word_.exchange(0, std::memory_order_seq_cst);
     if ((was & sleepers) != 0) wake(word_, 1);
     return was >> 1 != 0;
   }

@@ -64,11 +64,12 @@ bool ObjectEntry::end() noexcept {
 void register_object(SharedObject& object) {
   Heap& heap = Heap::get();
   const Offset offset = heap.offset_of(&object);
+  const OwnerId self = heap.self();
   ObjectEntry& entry =
       heap_table<Table>(heap.header().objects).take([offset](ObjectEntry& place) { return place.take(offset); });
   object.entry = heap.offset_of(&entry);
   PLAIT_KILL_POINT("objects.registering");
-  add_holder(object, heap.self());  // the first needs no memory
+  add_holder(object, self);  // the first needs no memory
   PLAIT_KILL_POINT("objects.held");
   heap.share(&object);
   PLAIT_KILL_POINT("objects.registered");

@@ -17,7 +17,6 @@
 
 #include "belongings.hpp"
 #include "fault_test.hpp"
-#include "os/sanitizer.hpp"
 #include "troubled.hpp"
 
 namespace plait::faults {
@@ -295,7 +294,6 @@ class FaultR9OfPools : public FaultOfPools {};
 PLAIT_OVER_START_METHODS(FaultR9OfPools, "forkserver", "spawn", "fork");
 
 TEST_P(FaultR9OfPools, PoolsMadeAndDroppedWithKills) {
-  if (forks() && os::under_address_sanitizer) GTEST_SKIP() << "a worker may find the sanitizer's allocator locked";
   Fifo started(folder_.file("started"));
   const auto use_and_drop = [&](int round) {
     Pool pool(workers(2));

@@ -51,6 +51,6 @@ int sweep(Prepare prepare, Child child, Check check) {
   }
 }
 
-class SharedSweep : public testing::Test {};
+using SharedSweep = testing::Test;
 
 }  // namespace plait::faults

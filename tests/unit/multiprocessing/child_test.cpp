@@ -19,7 +19,6 @@
 
 #include "child.hpp"
 #include "os/file_descriptor.hpp"
-#include "os/sanitizer.hpp"
 #include "plait/errors.hpp"
 #include "plait/futures.hpp"
 #include "plait/threading.hpp"
@@ -126,9 +125,6 @@ std::string introduce_inner_worker(std::string method) {
 }
 
 TEST_P(ProcessChild, WorkersOfPoolsAreChildrenToo) {
-  if (forks() && os::under_address_sanitizer) {
-    GTEST_SKIP() << "AddressSanitizer's allocator has locks that a fork may find held, and does not bring them through";
-  }
   futures::ProcessPoolExecutor pool({.max_workers = 1, .mp_context = context()});
   const auto of_here = testing::MatchesRegex("Worker-[0-9]+ of " + std::to_string(os::getpid()));
   EXPECT_THAT(pool.submit(introduce_worker).result(), of_here);
@@ -413,7 +409,6 @@ TEST_P(ProcessChild, ForkCanHaveProcessesOfItsOwn) {
 }
 
 TEST_P(ProcessChild, ForkWhileThreadsUseProcesses) {
-  if (os::under_address_sanitizer) GTEST_SKIP() << "a child may find the allocator of AddressSanitizer locked";
   std::atomic<bool> stop{false};
   std::thread busy([&] {
     while (!stop) {

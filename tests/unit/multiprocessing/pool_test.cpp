@@ -19,7 +19,6 @@
 #include <vector>
 
 #include "child.hpp"
-#include "os/sanitizer.hpp"
 #include "plait/errors.hpp"
 #include "plait/exceptions.hpp"
 #include "plait/multiprocessing/connection.hpp"
@@ -71,9 +70,6 @@ struct Refuses {
 int take(const Refuses& argument) { return argument.when; }
 Refuses give(int when) { return {when}; }
 
-constexpr const char* no_pools_in_forked_workers =
-    "AddressSanitizer's allocator has locks that a fork may find held, and does not bring them through";
-
 class PoolOfProcesses : public EveryMethod {
  protected:
   static PoolOptions workers(int count) { return {.processes = count, .context = context()}; }
@@ -91,7 +87,6 @@ TEST_P(PoolOfProcesses, WorkersAreNamedAsInPythonAndDaemonic) {
 }
 
 TEST_P(PoolOfProcesses, PoolsMayBeInTasksOfPools) {
-  if (forks() && os::under_address_sanitizer) GTEST_SKIP() << no_pools_in_forked_workers;
   Pool pool(workers(1));
   EXPECT_EQ(pool.apply(apply_in_a_pool_of_its_own, 1), 2);
 }
@@ -99,9 +94,7 @@ TEST_P(PoolOfProcesses, PoolsMayBeInTasksOfPools) {
 TEST_P(PoolOfProcesses, WorkersKnowTheirKin) {
   Pool pool(workers(1));
   EXPECT_EQ(pool.apply(name_of_parent), current_process().name());
-  if (!forks() || !os::under_address_sanitizer) {
-    EXPECT_EQ(pool.apply(parents_name_in_a_pool_of_its_own), pool.apply(name_of_worker));
-  }
+  EXPECT_EQ(pool.apply(parents_name_in_a_pool_of_its_own), pool.apply(name_of_worker));
   EXPECT_EQ(pool.apply(key_of_worker), current_process().authkey());
   futures::ProcessPoolExecutor executor({.max_workers = 1, .mp_context = context()});
   EXPECT_EQ(executor.submit(key_of_worker).result(), current_process().authkey());

@@ -16,7 +16,6 @@
 #include <vector>
 
 #include "os/file_descriptor.hpp"
-#include "os/sanitizer.hpp"
 #include "plait/threading/dump_traceback.hpp"
 #include "plait/threading/event.hpp"
 #include "plait/threading/excepthook.hpp"
@@ -201,7 +200,6 @@ TEST(ThreadFork, DumpsOnASignalOfTheChildOutliveThoseOfTheParent) {
 }
 
 TEST(ThreadFork, WhileADumpIsWritten) {
-  if (os::under_address_sanitizer) GTEST_SKIP() << "a child may find the allocator of AddressSanitizer locked";
   const os::FileDescriptor nowhere(::open("/dev/null", O_WRONLY | O_CLOEXEC));
   const auto handlers = [] {
     std::vector<void (*)(int)> all;
@@ -221,7 +219,6 @@ TEST(ThreadFork, WhileADumpIsWritten) {
 }
 
 TEST(ThreadFork, WhileThreadsStartAndEnd) {
-  if (os::under_address_sanitizer) GTEST_SKIP() << "a child may find the allocator of AddressSanitizer locked";
   local<std::string> data;
   std::vector<Thread> busy;
   for (int i = 0; i < 3; ++i) {
