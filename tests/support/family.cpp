@@ -68,6 +68,22 @@ void join_family(char** argv) {
 
 namespace {
 
+// Empty of a zombie, of a thread of the kernel, and for a moment of a process that is just becoming another program,
+// which is waited out: of one that is younger than we are.
+std::string read_environment(pid_t pid) {
+  static const unsigned long long our_start = read_stat(::getpid()).start_time;
+  constexpr pid_t kernel = 2;
+  std::string environment;
+  for (int tries = 0; tries < 50; ++tries) {
+    environment = read_file("/proc/" + std::to_string(pid) + "/environ");
+    if (!environment.empty()) break;
+    const Stat stat = read_stat(pid);
+    if (stat.state == 'Z' || stat.state == '?' || stat.parent == kernel || stat.start_time < our_start) break;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return environment;
+}
+
 std::vector<FamilyMember> family_now() {
   const char* mark = std::getenv(mark_variable);
   if (mark == nullptr) return {};
@@ -80,7 +96,7 @@ std::vector<FamilyMember> family_now() {
     pid_t pid = 0;
     if (std::from_chars(digits.data(), digits.data() + digits.size(), pid).ec != std::errc() || pid == ::getpid())
       continue;
-    const std::string environment = read_file("/proc/" + std::string(digits) + "/environ");
+    const std::string environment = read_environment(pid);
     const bool marked = environment.starts_with(entry) || environment.find('\0' + entry) != std::string::npos;
     if (!marked && !environment.empty()) continue;
     Stat stat = read_stat(pid);
