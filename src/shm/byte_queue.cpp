@@ -75,7 +75,7 @@ ByteQueue::Outcome ByteQueue::put_block(OwnerId self, void* block, std::size_t s
 
 ByteQueue::Outcome ByteQueue::write(OwnerId self, const Content& content, const Until& until) {
   const Outcome outcome = wait_for(
-      putters_, until, [&] { return try_write(self, content, until); }, [this] { return has_room(); });
+      putters_, until, [&] { return try_write(self, content, until); }, [this] { return has_room(); }, [] {});
   has_put = true;
   if (outcome == Outcome::done && getters_.take()) {
     PLAIT_KILL_POINT("queue.waking");
@@ -169,12 +169,11 @@ void ByteQueue::append(std::uint64_t count, Record::Kind kind, std::span<const s
 // ---- get
 
 ByteQueue::Outcome ByteQueue::get(OwnerId self, std::span<std::byte> buffer, Message& message, const Until& until) {
-  const auto attempt = [&] { return try_read(self, buffer, message, until); };
-  Outcome outcome = attempt();
-  if (outcome == Outcome::not_in_time && !until.is_over()) {
+  const auto pause = [&] {
     if (!has_put) leave_alone(until.deadline());
-    outcome = wait_for(getters_, until, attempt, [this] { return has_items(); });
-  }
+  };
+  const Outcome outcome = wait_for(
+      getters_, until, [&] { return try_read(self, buffer, message, until); }, [this] { return has_items(); }, pause);
   has_put = false;
   if (outcome == Outcome::done && maxsize_ != 0 && putters_.take()) {
     PLAIT_KILL_POINT("queue.waking");
@@ -301,10 +300,13 @@ void ByteQueue::leave_alone(Deadline deadline) const noexcept {
   }
 }
 
-template <class Try, class Ready>
-ByteQueue::Outcome ByteQueue::wait_for(SleepersWord& sleepers, const Until& until, Try attempt, Ready is_ready) {
+// `pause`: between the first attempt and the first look whether it is ready.
+template <class Try, class Ready, class Pause>
+ByteQueue::Outcome ByteQueue::wait_for(SleepersWord& sleepers, const Until& until, Try attempt, Ready is_ready,
+                                       Pause pause) {
   Outcome outcome = attempt();
   if (outcome != Outcome::not_in_time || until.is_over()) return outcome;
+  pause();
   const auto may_go_on = [&] { return is_ready() || is_shut_down(); };
   Sleep sleep(until);
   bool has_slept = false;

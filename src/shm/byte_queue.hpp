@@ -222,8 +222,8 @@ class ByteQueue {
     return maxsize_ == 0 ||
            tail_.count.load(std::memory_order_seq_cst) - head_.count.load(std::memory_order_seq_cst) < maxsize_;
   }
-  template <class Try, class Ready>
-  Outcome wait_for(SleepersWord& sleepers, const Until& until, Try attempt, Ready is_ready);
+  template <class Try, class Ready, class Pause>
+  Outcome wait_for(SleepersWord& sleepers, const Until& until, Try attempt, Ready is_ready, Pause pause);
   void shut_down(State to) noexcept;
 
   // The tail: what putters write.

@@ -184,6 +184,7 @@ TEST(ForkServer, KilledWhileItStartsChildrenHangsNobody) {
     }
   }
   killer.join();
+  EXPECT_GT(ended, 0);
   EXPECT_EQ(start_child(StartMethod::forkserver, end_with, 9).end->wait().code, 9);
 }
 
