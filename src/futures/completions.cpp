@@ -65,10 +65,12 @@ void Completions::add(Entry& entry) noexcept {
 }
 
 void Completions::cancel() noexcept {
-  for (const Entry& entry : entries_) entry.state->cancel();
+  for (const Entry& entry : entries_) {
+    if (entry.state) entry.state->cancel();
+  }
 }
 
-Ref<FutureState> Completions::take_next() noexcept {
+Completions::Entry* Completions::stop_watching_next() noexcept {
   Entry* taken;
   {
     const std::scoped_lock lock(mutex_);
@@ -78,7 +80,17 @@ Ref<FutureState> Completions::take_next() noexcept {
   }
   if (std::exchange(taken->added, false)) taken->state->remove_observer(*taken);
   free_.push_back(taken);
-  return taken->state;
+  return taken;
+}
+
+Ref<FutureState> Completions::take_next() noexcept {
+  Entry* const taken = stop_watching_next();
+  return taken != nullptr ? std::move(taken->state) : nullptr;
+}
+
+FutureState* Completions::pass_next() noexcept {
+  Entry* const passed = stop_watching_next();
+  return passed != nullptr ? passed->state.get() : nullptr;
 }
 
 SettledAndUnsettled Completions::sorted() const {
@@ -93,6 +105,7 @@ bool Completions::reached() const noexcept {
 }
 
 bool Completions::wait_for(std::size_t count, Deadline deadline) {
+  if (settled_.load(std::memory_order_acquire) >= count) return true;
   wanted_.store(static_cast<std::uint32_t>(count), std::memory_order_seq_cst);
   if (!reached()) help(deadline);
   const auto until = deadline.is_never() ? std::nullopt : std::optional(deadline.time());
@@ -110,7 +123,7 @@ void Completions::help(Deadline deadline) {
   if (deadline.is_never() && FutureState::this_thread_runs_tasks()) {
     for (; next_to_run_ < entries_.size(); ++next_to_run_) {
       if (reached()) return;
-      entries_[next_to_run_].state->before_sleep();
+      if (const auto& state = entries_[next_to_run_].state) state->before_sleep();
     }
   }
   if (deadline.expired()) return;

@@ -11,7 +11,7 @@ namespace {
 void wait_for_exception(Completions& completions, Deadline deadline) {
   while (completions.size() > 0) {
     if (!completions.wait_for(1, deadline)) return;
-    const auto state = completions.take_next();
+    FutureState* const state = completions.pass_next();
     if (!state->cancelled() && state->exception() != nullptr) return;
   }
 }

@@ -17,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "conformance/counts_moves.hpp"
 #include "conformance/gate.hpp"
 #include "plait/errors.hpp"
 #include "plait/futures/executor.hpp"
@@ -258,6 +259,35 @@ TYPED_TEST_P(ExecutorSuite, MapPullsNoMoreThanItsBuffer) {
   }
 }
 
+TYPED_TEST_P(ExecutorSuite, MapTakesWhatIsDoneWhileItSubmits) {
+  auto submitter = this->make(1);
+  constexpr int count = 1000;
+  tests::CountsMoves::moves_here = 0;
+  auto numbers = std::views::iota(0, count) | std::views::transform([&](int i) {
+                   if (i % 100 == 99) submitter->submit(same, i).result();  // so those before are done
+                   return i;
+                 });
+  auto results = submitter->map(tests::counting_moves, numbers);
+  EXPECT_GT(tests::CountsMoves::moves_here, 0) << "before anybody has looked at the results";
+  int taken = 0;
+  for (const auto& result : results) ASSERT_EQ(result.value(), taken++);
+  EXPECT_EQ(taken, count);
+}
+
+TYPED_TEST_P(ExecutorSuite, MapThrowsAnErrorThatCameWhileItSubmittedInItsTurn) {
+  auto submitter = this->make(1);
+  auto numbers = std::views::iota(-20, 300) | std::views::transform([&](int i) {
+                   if (i % 100 == 99) submitter->submit(same, i).result();
+                   return i;
+                 });
+  std::vector<int> values;
+  const auto iterate = [&] {
+    for (int x : submitter->map(reciprocal, numbers)) values.push_back(x);
+  };
+  EXPECT_THROW(iterate(), std::domain_error);
+  EXPECT_EQ(values.size(), 20U);
+}
+
 TYPED_TEST_P(ExecutorSuite, MapRefusesAnEmptyBuffer) {
   for (const int buffersize : {0, -1}) {
     EXPECT_THROW((void)this->executor.map({.buffersize = buffersize}, same, std::vector{1}), ValueError);
@@ -389,7 +419,8 @@ REGISTER_TYPED_TEST_SUITE_P(ExecutorSuite, SubmitGivesTheResult, ArgumentsAreVal
                             MapKeepsTheOrderAndStopsAtTheShortest, MapMovesOutOfRangesThatYieldRvalues,
                             MapTakesTheElementsAsTheyWere, MapOfNothingIsEmpty, MapInChunksGivesTheSame,
                             MapOfEveryKindOfResult, MapRaisesAnErrorWhenItsTurnComes, MapOfAnEndlessRange,
-                            MapPullsNoMoreThanItsBuffer, MapRefusesAnEmptyBuffer, MapTimesOut,
+                            MapPullsNoMoreThanItsBuffer, MapTakesWhatIsDoneWhileItSubmits,
+                            MapThrowsAnErrorThatCameWhileItSubmittedInItsTurn, MapRefusesAnEmptyBuffer, MapTimesOut,
                             WaitForTheFirstThenForAll, WaitForTheFirstException, AsCompletedYieldsEachOnce,
                             AsCompletedIsInTheOrderOfCompletion, FuturesOfSeveralExecutorsTogether,
                             ShutdownRunsWhatWasSubmitted, ShutdownBeforeAnyTask, ShutdownCanCancelWhatHasNotBegun,

@@ -25,6 +25,7 @@
 #include <utility>
 #include <vector>
 
+#include "conformance/counts_moves.hpp"
 #include "conformance/gate.hpp"
 #include "plait/errors.hpp"
 #include "plait/multiprocessing.hpp"
@@ -306,6 +307,22 @@ TYPED_TEST_P(PoolSuite, MapEndsAllCallsThenThrowsTheFirstError) {
   // The error comes when the held call has ended too.
   const auto held = [](const std::string& name, int x) { return x == 1 ? hold(name, x) : reciprocal(0); };
   EXPECT_THROW((void)this->pool.starmap({.chunksize = 1}, held, calls), std::domain_error);
+}
+
+TYPED_TEST_P(PoolSuite, MapTakesWhatIsDoneWhileItSubmits) {
+  typename TestFixture::Pool single{this->options(1)};
+  constexpr int count = 1000;
+  int moves_before_the_last = 0;
+  tests::CountsMoves::moves_here = 0;
+  auto numbers = std::views::iota(0, count) | std::views::transform([&](int i) {
+                   if (i % 100 == 98) single.apply(same, i);  // so those before are done
+                   if (i == count - 1) moves_before_the_last = tests::CountsMoves::moves_here;
+                   return i;
+                 });
+  const auto results = single.map({.chunksize = 1}, tests::counting_moves, numbers);
+  EXPECT_GT(moves_before_the_last, 0);
+  ASSERT_EQ(results.size(), static_cast<std::size_t>(count));
+  for (int i = 0; i < count; ++i) ASSERT_EQ(results[static_cast<std::size_t>(i)].value(), i);
 }
 
 TYPED_TEST_P(PoolSuite, InputThatThrowsIsThrownOn) {
@@ -599,7 +616,8 @@ REGISTER_TYPED_TEST_SUITE_P(
     ManyResultsEachHaveTheirOwn, CallbacksGetValueOrErrorOnceBeforeTheResultIsReady, CallbacksOfAMapGetTheList,
     CallbackThatThrowsIsReportedAndLaterOnesRun, CallbacksComeOneAfterAnotherAndNeverInTheCallingThread,
     CallbacksMaySubmitAndClose, CallbacksMayTerminate, MapKeepsTheOrderWhateverTheChunks, MapOfEveryKindOfResult,
-    MapOfEveryKindOfRange, MapEndsAllCallsThenThrowsTheFirstError, InputThatThrowsIsThrownOn, EmptyChunksAreRefused,
+    MapOfEveryKindOfRange, MapEndsAllCallsThenThrowsTheFirstError, MapTakesWhatIsDoneWhileItSubmits,
+    InputThatThrowsIsThrownOn, EmptyChunksAreRefused,
     StarmapSpreadsTuples, ImapGivesResultsInOrder, ImapUnorderedGivesEachOnce, ImapUnorderedGivesTheFirstThatIsDone,
     NextCanBeRetriedAfterATimeout, ImapGoesOnAfterTheErrorOfASingleCall, ImapEndsWithTheErrorOfAChunk,
     ImapThrowsWhatTheInputThrowsAfterTheResultsBefore, ImapPullsNoMoreThanItsBuffer, ImapGoesOnAfterClose,

@@ -44,7 +44,9 @@ class PLAIT_EXPORT Completions {
   void cancel() noexcept;
   // The first that has settled, which is not watched any more; nullptr: none has.
   Ref<FutureState> take_next() noexcept;
-  // All that the constructor was given, in that order, taken or not.
+  // The same, but sorted() still has it.
+  FutureState* pass_next() noexcept;
+  // All that the constructor was given and take_next() has not taken, in that order.
   SettledAndUnsettled sorted() const;
 
  private:
@@ -57,6 +59,7 @@ class PLAIT_EXPORT Completions {
   };
 
   void add(Entry& entry) noexcept;
+  Entry* stop_watching_next() noexcept;
   bool reached() const noexcept;
   void help(Deadline deadline);
 

@@ -46,7 +46,7 @@ class UnorderedWindow {
   void add(Ref<State> state) { completions_.watch(std::move(state)); }
   bool wait(Deadline deadline) { return completions_.wait_for(1, deadline); }
   void cancel() noexcept { completions_.cancel(); }
-  Ref<State> take() noexcept { return Ref<State>(static_cast<State*>(completions_.take_next().get())); }
+  Ref<State> take() noexcept { return Ref<State>::adopt(static_cast<State*>(completions_.take_next().detach())); }
 
  private:
   Completions completions_;

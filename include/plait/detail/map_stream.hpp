@@ -73,7 +73,7 @@ class Zip {
   bool at_end_ = false;
 };
 
-// The futures of calls that were submitted and not yet waited for, at most `limit` of them. `Submit` submits the next
+// Calls that were submitted and whose results were not taken yet, at most `limit` of them. `Submit` submits the next
 // call and returns its future, or nothing at the end of the input.
 template <class T, class Submit>
 class Window {
@@ -85,7 +85,19 @@ class Window {
 
   // Takes the result of the oldest call, and refills. False: there is none.
   bool take(std::optional<Stored<T>>& result, Deadline deadline) {
-    if (futures_.empty()) return false;
+    if (values_.empty() && futures_.empty()) return false;
+    if (values_.empty()) {
+      wait_for_oldest(result, deadline);
+    } else {
+      result.emplace(std::move(values_.front()));
+      values_.pop_front();
+    }
+    fill();
+    return true;
+  }
+
+ private:
+  void wait_for_oldest(std::optional<Stored<T>>& result, Deadline deadline) {
     const futures::Future<T> oldest = std::move(futures_.front());
     futures_.pop_front();
     const auto& state = FutureAccess::state(oldest);
@@ -96,15 +108,13 @@ class Window {
       throw;
     }
     result.emplace(std::move(state->value()));
-    fill();
-    return true;
   }
 
- private:
   void fill() try {
-    while (!at_end_ && futures_.size() < limit_) {
+    while (!at_end_ && values_.size() + futures_.size() < limit_) {
       if (auto future = submit_()) {
         futures_.push_back(std::move(*future));
+        take_values();
       } else {
         at_end_ = true;
       }
@@ -113,6 +123,15 @@ class Window {
     cancel();
     throw;
   }
+  // Lets go of the oldest tasks that have a value already, so that the next tasks lie where they did, in the cache.
+  void take_values() {
+    while (!futures_.empty()) {
+      const auto& state = FutureAccess::state(futures_.front());
+      if (!state->done() || state->cancelled() || state->exception() != nullptr) return;
+      values_.push_back(std::move(state->value()));
+      futures_.pop_front();
+    }
+  }
   void cancel() noexcept {
     for (auto& future : futures_) future.cancel();
   }
@@ -120,7 +139,8 @@ class Window {
   Submit submit_;
   std::size_t limit_;
   bool at_end_ = false;
-  std::deque<futures::Future<T>> futures_;
+  std::deque<Stored<T>> values_;            // of the oldest calls
+  std::deque<futures::Future<T>> futures_;  // of those after them
 };
 
 // One call a task.

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <deque>
 #include <exception>
 #include <functional>
 #include <iterator>
@@ -175,41 +176,69 @@ class ListMaker<void> {
   std::monostate list;
 };
 
-// Waits for the tasks, each of which is let go when its values are taken: no fail-fast. Then throws the exception of
-// the first that has one.
+// Takes the values of settled tasks, in the order of the input. No fail-fast: at the end it throws the exception of the
+// first task that has one.
 template <class Part>
-auto collect_list(std::vector<Ref<typename Part::State>>& parts) {
-  ListMaker<typename Part::Result> maker;
-  std::exception_ptr error;
-  for (auto& part : parts) {
-    const auto taken = std::move(part);
-    taken->wait({});
+class ListCollector {
+ public:
+  void take(typename Part::State& part) noexcept {
     try {
-      Part::collect(*taken, std::ref(maker));
+      Part::collect(part, std::ref(maker_));
     } catch (...) {
-      if (error == nullptr) error = std::current_exception();
+      if (error_ == nullptr) error_ = std::current_exception();
     }
   }
-  if (error != nullptr) std::rethrow_exception(error);
-  return std::move(maker.list);
-}
+  auto finish() {
+    if (error_ != nullptr) std::rethrow_exception(error_);
+    return std::move(maker_.list);
+  }
+
+ private:
+  ListMaker<typename Part::Result> maker_;
+  std::exception_ptr error_;
+};
 
 template <class Parts>
 void cancel_all(Parts& parts) noexcept {
   for (const auto& part : parts) part->cancel();
 }
 
-// A whole map: submits all tasks, and collects. If a task cannot be submitted, those before are cancelled.
+// Waits for the tasks, each of which is let go when its values are taken.
+template <class Part>
+auto collect_list(std::vector<Ref<typename Part::State>>& parts) {
+  ListCollector<Part> collector;
+  for (auto& part : parts) {
+    const auto taken = std::move(part);
+    taken->wait({});
+    collector.take(*taken);
+  }
+  return collector.finish();
+}
+
+// A whole map: submits all tasks, and collects. The oldest that are done already are let go meanwhile, so that the next
+// tasks lie where they did, in the cache. If a task cannot be submitted, those before are cancelled.
 template <class Part, class Source>
 auto map_all(Source& source) {
-  std::vector<Ref<typename Part::State>> parts;
+  std::deque<Ref<typename Part::State>> parts;
+  ListCollector<Part> collector;
+  const auto take_oldest = [&] {
+    collector.take(*parts.front());
+    parts.pop_front();
+  };
   try {
-    while (auto part = Part::submit(source, [](auto&) {})) parts.push_back(std::move(part));
+    while (auto part = Part::submit(source, [](auto&) {})) {
+      parts.push_back(std::move(part));
+      while (!parts.empty() && parts.front()->done()) take_oldest();
+    }
   } catch (...) {
     cancel_all(parts);
     throw;
   }
-  return collect_list<Part>(parts);
+  while (!parts.empty()) {
+    parts.front()->wait({});
+    take_oldest();
+  }
+  return collector.finish();
 }
 
 }  // namespace plait::detail

@@ -16,6 +16,7 @@
 #include "plait/detail/future_state.hpp"
 #include "plait/detail/message.hpp"
 #include "plait/detail/ref.hpp"
+#include "plait/detail/task_memory.hpp"
 #include "plait/detail/wire/call.hpp"
 
 namespace plait::detail {
@@ -39,8 +40,7 @@ class PLAIT_EXPORT RemoteBackend : public Driver {
 // The part of a remote task that knows only bytes.
 class PLAIT_EXPORT RemoteTask {
  public:
-  RemoteTask(RemoteBackend& backend, const char* name, const void* code) noexcept
-      : backend_(&backend), name_(name), code_(code) {}
+  RemoteTask(const char* name, const void* code) noexcept : name_(name), code_(code) {}
 
   void retain() noexcept { state().retain(); }
   void release() noexcept { state().release(); }
@@ -75,7 +75,6 @@ class PLAIT_EXPORT RemoteTask {
   ~RemoteTask() = default;
   Message message_;
   Deposits deposits_;  // descriptors among the arguments; until there is an outcome
-  Ref<RemoteBackend> backend_;
   Staged staged_ = Staged::nothing;
 
  private:
@@ -85,14 +84,16 @@ class PLAIT_EXPORT RemoteTask {
 
 // The typed part.
 template <class R>
-class RemoteResult final : public ResultState<R>, public RemoteTask {
+class RemoteResult final : public ResultState<R>, public RemoteTask, public InTaskMemory {
  public:
   using ResultState<R>::retain;
   using ResultState<R>::release;
 
   template <class Call>
   RemoteResult(RemoteBackend& backend, const Call& call)
-      : ResultState<R>(&backend), RemoteTask(backend, call.name(), call.code()) {}
+      : ResultState<R>(&backend), RemoteTask(call.name(), call.code()) {
+    backend.retain();
+  }
 
   // Encodes the call. Throws what a serializer of the user throws, EncodeError or OutOfSharedMemory.
   template <class Call>
@@ -116,6 +117,8 @@ class RemoteResult final : public ResultState<R>, public RemoteTask {
   void run_callbacks() noexcept override { FutureState::run_callbacks(); }
 
  protected:
+  ~RemoteResult() override { static_cast<RemoteBackend*>(this->driver())->release(); }
+
   void materialize() noexcept override {
     try {
       if (staged_ == Staged::error) {

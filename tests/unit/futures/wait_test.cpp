@@ -5,8 +5,10 @@
 
 #include <chrono>
 #include <list>
+#include <memory>
 #include <random>
 #include <stdexcept>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -178,6 +180,19 @@ TEST(AsCompleted, YieldsCancelledOnceNoticed) {
   EXPECT_THROW((void)as_completed({.timeout = 1ms}, futures).begin(), TimeoutError);
   futures[0].set_running_or_notify_cancel();
   for (auto& future : as_completed(futures)) EXPECT_TRUE(future.cancelled());
+}
+
+TEST(AsCompleted, KeepsNoFutureThatItHasYielded) {
+  using Text = std::shared_ptr<std::string>;
+  std::vector<Future<Text>> futures(2);
+  for (auto& future : futures) future.set_result(std::make_shared<std::string>("big"));
+  auto completed = as_completed(futures);
+  futures.clear();
+  auto at = completed.begin();
+  const std::weak_ptr<std::string> first = at->result();
+  ++at;
+  EXPECT_TRUE(first.expired());
+  EXPECT_EQ(*at->result(), "big");
 }
 
 TEST(AsCompleted, MayBeAbandonedHalfway) {
