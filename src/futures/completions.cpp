@@ -38,30 +38,40 @@ void Completions::watch(Ref<FutureState> state) {
   Entry& entry = *free_.back();
   free_.pop_back();
   entry.owner = this;
-  entry.next = nullptr;
   entry.state = std::move(state);
-  entry.added = entry.state->add_observer(entry);
-  if (!entry.added) add(entry);
+  entry.observes = entry.state->add_observer(entry);
+  if (!entry.observes) add(entry);
 }
 
 Completions::~Completions() {
   for (Entry& entry : entries_) {
-    if (entry.added) entry.state->remove_observer(entry);
+    if (entry.observes) entry.state->remove_observer(entry);
   }
 }
 
-// In the settling thread.
+// In the settling thread. After it has let the mutex go it uses nothing but the address of the word: the waiting thread
+// may have taken the entry meanwhile, and be done with all.
 void Completions::add(Entry& entry) noexcept {
-  std::uint32_t count;
+  bool wake = false;
   {
     const std::scoped_lock lock(mutex_);
+    entry.next = nullptr;
     (first_ == nullptr ? first_ : last_->next) = &entry;
     last_ = &entry;
-    // seq_cst with the load below, and the other way round in wait_for: either this thread sees what is wanted, or the
-    // waiting thread sees the count.
-    count = settled_.fetch_add(1, std::memory_order_seq_cst) + 1;
+    const std::uint32_t count = settled_.load(std::memory_order_relaxed) + 1;
+    // release: pairs with the loads of the waiting thread, which looks at it without the mutex
+    settled_.store(count, std::memory_order_release);
+    wake = count >= wake_at_;
+    if (wake) wake_at_ = UINT32_MAX;  // once
   }
-  if (count >= wanted_.load(std::memory_order_seq_cst)) os::futex_wake(settled_, 1, os::Scope::private_);
+  if (wake) os::futex_wake(settled_, 1, os::Scope::private_);
+}
+
+void Completions::fetch() noexcept {
+  const std::scoped_lock lock(mutex_);
+  fetched_ = std::exchange(first_, nullptr);
+  fetched_count_ = settled_.load(std::memory_order_relaxed);
+  settled_.store(0, std::memory_order_relaxed);  // read by the waiting thread alone, which this is
 }
 
 void Completions::cancel() noexcept {
@@ -70,17 +80,15 @@ void Completions::cancel() noexcept {
   }
 }
 
+// Whoever told of the entry has let it go when it let the mutex go: it can be used anew without asking its state.
 Completions::Entry* Completions::stop_watching_next() noexcept {
-  Entry* taken;
-  {
-    const std::scoped_lock lock(mutex_);
-    if (first_ == nullptr) return nullptr;
-    taken = std::exchange(first_, first_->next);
-    settled_.fetch_sub(1, std::memory_order_relaxed);  // by the only thread that waits
-  }
-  if (std::exchange(taken->added, false)) taken->state->remove_observer(*taken);
-  free_.push_back(taken);
-  return taken;
+  if (fetched_ == nullptr) fetch();
+  if (fetched_ == nullptr) return nullptr;
+  Entry* const first = std::exchange(fetched_, fetched_->next);
+  --fetched_count_;
+  first->observes = false;
+  free_.push_back(first);
+  return first;
 }
 
 Ref<FutureState> Completions::take_next() noexcept {
@@ -100,23 +108,28 @@ SettledAndUnsettled Completions::sorted() const {
   return result;
 }
 
-bool Completions::reached() const noexcept {
-  return settled_.load(std::memory_order_seq_cst) >= wanted_.load(std::memory_order_relaxed);
-}
+bool Completions::reached() const noexcept { return settled_.load(std::memory_order_acquire) >= wanted_; }
 
 bool Completions::wait_for(std::size_t count, Deadline deadline) {
-  if (settled_.load(std::memory_order_acquire) >= count) return true;
-  wanted_.store(static_cast<std::uint32_t>(count), std::memory_order_seq_cst);
+  if (fetched_count_ >= count) return true;
+  wanted_ = static_cast<std::uint32_t>(count) - fetched_count_;
   if (!reached()) help(deadline);
-  const auto until = deadline.is_never() ? std::nullopt : std::optional(deadline.time());
-  bool in_time = true;
-  while (!reached() && in_time) {
-    const std::uint32_t seen = settled_.load(std::memory_order_seq_cst);
-    if (seen < count) in_time = os::futex_wait(settled_, seen, until, os::Scope::private_);
+  if (!reached()) sleep_until_reached(deadline);
+  return reached();
+}
+
+void Completions::sleep_until_reached(Deadline deadline) noexcept {
+  {
+    // Who settles after this sees when to wake; who has settled before is counted.
+    const std::scoped_lock lock(mutex_);
+    wake_at_ = wanted_;
   }
-  const bool enough = reached();
-  wanted_.store(UINT32_MAX, std::memory_order_relaxed);  // nobody to wake
-  return enough;
+  const auto until = deadline.is_never() ? std::nullopt : std::optional(deadline.time());
+  for (bool in_time = true; in_time;) {
+    const std::uint32_t seen = settled_.load(std::memory_order_acquire);
+    if (seen >= wanted_) return;
+    in_time = os::futex_wait(settled_, seen, until, os::Scope::private_);
+  }
 }
 
 void Completions::help(Deadline deadline) {

@@ -55,23 +55,31 @@ class PLAIT_EXPORT Completions {
     Completions* owner = nullptr;
     Ref<FutureState> state;
     Entry* next = nullptr;
-    bool added = false;  // the state refers to it
+    bool observes = false;  // the state may refer to it
   };
 
   void add(Entry& entry) noexcept;
   Entry* stop_watching_next() noexcept;
+  void fetch() noexcept;
   bool reached() const noexcept;
   void help(Deadline deadline);
+  void sleep_until_reached(Deadline deadline) noexcept;
 
-  std::deque<Entry> entries_;                      // stay where they are: the states refer to them
-  std::vector<Entry*> free_;                       // of those, watch nothing; has room for all of them
-  std::size_t next_to_run_ = 0;                    // those before it have begun; see FutureState::before_sleep
-  Driver* driver_ = nullptr;                       // that of all states, nullptr if they differ
-  std::atomic<std::uint32_t> settled_{0};          // how many, but for those taken; a futex word
-  std::atomic<std::uint32_t> wanted_{UINT32_MAX};  // at how many the waiting thread is to be woken
-  std::mutex mutex_;                               // guards the list
+  // The waiting thread's own.
+  std::deque<Entry> entries_;    // stay where they are: the states refer to them
+  std::vector<Entry*> free_;     // of those, watch nothing; has room for all of them
+  std::size_t next_to_run_ = 0;  // those before it have begun; see FutureState::before_sleep
+  Driver* driver_ = nullptr;     // that of all states, nullptr if they differ
+  Entry* fetched_ = nullptr;     // the first of those that it has fetched from the list below
+  std::uint32_t fetched_count_ = 0;
+  std::uint32_t wanted_ = 0;  // it waits until so many have settled, beside those fetched
+
+  // Those that have settled and were not fetched; written under the mutex.
+  std::mutex mutex_;
   Entry* first_ = nullptr;
   Entry* last_ = nullptr;
+  std::atomic<std::uint32_t> settled_{0};  // their number; a futex word
+  std::uint32_t wake_at_ = UINT32_MAX;     // at how many the waiting thread is to be woken
 };
 
 }  // namespace plait::detail

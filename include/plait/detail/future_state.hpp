@@ -44,7 +44,8 @@ PLAIT_EXPORT void report_throwing_callback() noexcept;
 // Lives in the waiting call; FutureState links it into its list.
 class Observer {
  public:
-  // In the settling thread, which holds the state's list: brief, and no calls on the state but status().
+  // In the settling thread, which holds the state's list: brief, and no calls on the state but status(). Nobody uses
+  // the observer after this any more.
   virtual void settled(FutureState& state) noexcept = 0;
 
  protected:
@@ -125,7 +126,8 @@ class PLAIT_EXPORT FutureState {
   void run_callbacks() noexcept;
 
   // False: already settled(), the observer will not be told. Each successful add needs a remove before the observer
-  // goes, told or not; when remove returns nobody uses the observer any more. Both take constant time.
+  // goes, if it cannot know that its settled() is over; when remove returns nobody uses the observer any more. Both
+  // take constant time.
   bool add_observer(Observer& observer) noexcept;
   void remove_observer(Observer& observer) noexcept;
 
