@@ -11,15 +11,21 @@
 
 namespace demo {
 
-struct BadLine {
+struct GoodLine {
   std::size_t line = 0;  // counted from 1
-  std::string text;
+  std::int64_t number = 0;
+};
+
+struct BadLine {
+  std::size_t line = 0;
+  std::string text;  // fit to be printed
   std::string problem;
 };
 
 struct Input {
-  std::vector<std::int64_t> numbers;
+  std::vector<GoodLine> numbers;
   std::vector<BadLine> bad_lines;
+  std::string read_error;  // why reading ended before the end; empty: it did not
 };
 
 // Blank lines and lines that begin with '#' are passed over; white space around a number is allowed.

@@ -3,24 +3,35 @@
 // plait-demo: the tutorial's job, trial division of 65 large integers, by one thread, by a thread pool and by a
 // process pool; then once more with a worker killed in the middle.
 
+#include <unistd.h>
 #include <plait/plait.hpp>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <fstream>
 #include <iostream>
+#include <memory>
+#include <optional>
 #include <string>
+#include <system_error>
+#include <vector>
 
 #include "input.hpp"
 #include "job.hpp"
 #include "primes.hpp"
+#include "progress.hpp"
 
 namespace {
 
 using demo::Outcome;
+using plait::futures::Executor;
+using plait::futures::Future;
 using plait::futures::ProcessPoolExecutor;
+using plait::futures::ProcessPoolOptions;
 using plait::futures::ThreadPoolExecutor;
+using plait::futures::ThreadPoolOptions;
 
 struct Options {
   std::string numbers_from;
@@ -81,33 +92,57 @@ int run_tutorial_job(const Options& options) {
   return right ? 0 : 1;
 }
 
-template <class Executor>
-void print_primes(Executor&& executor, const std::vector<std::int64_t>& numbers) {
-  auto number = numbers.begin();
-  for (const bool prime : executor.map(demo::is_prime, numbers)) {
-    std::printf("%lld is prime: %s\n", static_cast<long long>(*number++), prime ? "True" : "False");
+std::unique_ptr<Executor> make_executor(const Options& options) {
+  if (options.use_threads) {
+    return std::make_unique<ThreadPoolExecutor>(ThreadPoolOptions{.max_workers = options.workers});
   }
+  return std::make_unique<ProcessPoolExecutor>(ProcessPoolOptions{.max_workers = options.workers});
+}
+
+// In the order of the lines. Returns how many numbers could not be tested: whatever a worker dies of costs the number
+// that it was at, and no other.
+std::size_t print_primes(Executor& executor, const std::vector<demo::GoodLine>& lines) {
+  std::vector<Future<bool>> answers;
+  answers.reserve(lines.size());
+  for (const demo::GoodLine& line : lines) answers.push_back(executor.submit(demo::is_prime, line.number));
+
+  std::optional<demo::Progress> progress;
+  if (isatty(STDOUT_FILENO) == 0 && isatty(STDERR_FILENO) == 1) progress.emplace("numbers", lines.size());
+  std::size_t failed = 0;
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    const auto number = static_cast<long long>(lines[i].number);
+    if (!answers[i].done()) std::fflush(stdout);
+    try {
+      const bool prime = answers[i].result();
+      std::printf("%lld is prime: %s\n", number, prime ? "True" : "False");
+    } catch (const plait::BrokenExecutor& died) {
+      std::fprintf(stderr, "plait-demo: line %zu: %lld was not tested: %s\n", lines[i].line, number, died.what());
+      ++failed;
+    }
+    if (progress) progress->advance();
+  }
+  return failed;
+}
+
+int cannot_read(const std::string& name, const std::string& why) {
+  std::fprintf(stderr, "plait-demo: cannot read '%s': %s\n", name.c_str(), why.c_str());
+  return 2;
 }
 
 int run_on_numbers(const Options& options) {
+  const std::string& name = options.numbers_from;
   std::ifstream file;
-  if (options.numbers_from != "-") {
-    file.open(options.numbers_from);
-    if (!file) {
-      std::fprintf(stderr, "plait-demo: cannot read '%s'\n", options.numbers_from.c_str());
-      return 2;
-    }
+  if (name != "-") {
+    file.open(name);
+    if (!file) return cannot_read(name, std::generic_category().message(errno));
   }
-  const demo::Input input = demo::read_numbers(options.numbers_from == "-" ? std::cin : file);
+  const demo::Input input = demo::read_numbers(name == "-" ? std::cin : file);
   for (const demo::BadLine& bad : input.bad_lines) {
     std::fprintf(stderr, "plait-demo: line %zu: %s: '%s'\n", bad.line, bad.problem.c_str(), bad.text.c_str());
   }
-  if (options.use_threads) {
-    print_primes(ThreadPoolExecutor({.max_workers = options.workers}), input.numbers);
-  } else {
-    print_primes(ProcessPoolExecutor({.max_workers = options.workers}), input.numbers);
-  }
-  return input.bad_lines.empty() ? 0 : 1;
+  const std::size_t failed = print_primes(*make_executor(options), input.numbers);
+  if (!input.read_error.empty()) return cannot_read(name, input.read_error);
+  return input.bad_lines.empty() && failed == 0 ? 0 : 1;
 }
 
 }  // namespace
@@ -116,15 +151,18 @@ int main(int argc, char** argv) {
   plait::init(argc, argv);
   CLI::App app("Which of these integers are prime? The tutorial's job on plait's pools.", "plait-demo");
   Options options;
-  app.add_option("numbers", options.numbers_from,
-                 "File of numbers, one a line ('-': standard input). Without it: the tutorial's 65 numbers, by one "
-                 "thread, by threads, by processes, and with a worker killed.");
+  const CLI::Option* const numbers = app.add_option(
+      "numbers", options.numbers_from,
+      "File of numbers, one a line ('-': standard input). Without it: the tutorial's 65 numbers, by one thread, by "
+      "threads, by processes, and with a worker killed.");
   app.add_option("-w,--workers", options.workers, "Workers of each pool")->capture_default_str();
   app.add_flag("--threads", options.use_threads, "Numbers from a file: use a thread pool instead of processes");
-  app.footer("Exit status: 0 all right, 1 a line was not a number or a result is wrong, 2 misuse.");
+  app.footer(
+      "Exit status: 0 all right; 1 a line was not a number, a number was not tested or a result is wrong; 2 misuse, or "
+      "numbers that cannot be read.");
   try {
     app.parse(argc, argv);
-    return options.numbers_from.empty() ? run_tutorial_job(options) : run_on_numbers(options);
+    return numbers->count() == 0 ? run_tutorial_job(options) : run_on_numbers(options);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   } catch (const std::exception& error) {

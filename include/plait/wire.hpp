@@ -47,10 +47,18 @@
 
 namespace plait::wire {
 
-// The bytes of a value, and the value again. Throw EncodeError or DecodeError, and what serializers throw.
+// The bytes of a value, and the value again. Throw EncodeError or DecodeError, and what serializers throw. Handles of
+// shared objects are refused (EncodeError): bytes may be kept, copied and read twice, a handle is to arrive once. Send
+// them as arguments, through queues and connections.
 template <Shippable T>
 [[nodiscard]] std::vector<std::byte> dumps(const T& value) {
-  std::vector<std::byte> bytes(encoded_size(value));
+  const MessageSize size = message_size(value);
+  if (size.handles != 0) {
+    throw EncodeError(
+        "plait: a handle of a shared object is not to be kept as bytes; send it as an argument, through a queue or a "
+        "connection");
+  }
+  std::vector<std::byte> bytes(size.bytes);
   encode(value, bytes);
   return bytes;
 }

@@ -103,8 +103,9 @@ FutureState* Completions::pass_next() noexcept {
 
 SettledAndUnsettled Completions::sorted() const {
   SettledAndUnsettled result;
-  for (const Entry& entry : entries_)
-    (entry.state->settled() ? result.settled : result.unsettled).push_back(entry.state);
+  for (const Entry& entry : entries_) {
+    if (entry.state) (entry.state->settled() ? result.settled : result.unsettled).push_back(entry.state);
+  }
   return result;
 }
 

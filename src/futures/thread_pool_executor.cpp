@@ -8,6 +8,7 @@
 
 #include "plait/errors.hpp"
 #include "plait/os.hpp"
+#include "threading/thread_state.hpp"
 
 namespace plait::futures {
 namespace {
@@ -30,6 +31,7 @@ detail::ThreadPoolConfig checked(ThreadPoolOptions&& options) {
   return {
       .max_workers = static_cast<std::size_t>(max_workers),
       .name_prefix = options.thread_name_prefix.empty() ? next_default_prefix() : std::move(options.thread_name_prefix),
+      .name_thread = &detail::ThreadState::name_this_thread,
       .initializer = options.initializer.call()};
 }
 

@@ -10,6 +10,7 @@
 #include "plait/errors.hpp"
 #include "plait/multiprocessing/pool.hpp"
 #include "plait/os.hpp"
+#include "threading/thread_state.hpp"
 
 namespace plait::detail {
 namespace {
@@ -139,6 +140,7 @@ ThreadBackend::ThreadBackend(std::optional<int> processes, std::function<void()>
     : PoolCore(checked_size(processes), "ThreadPool"),
       pool_(ThreadPool::create({.max_workers = size(),
                                 .name_prefix = next_thread_prefix(),
+                                .name_thread = &ThreadState::name_this_thread,
                                 .initializer = std::move(initializer),
                                 .kind = PoolKind::pool})) {}
 

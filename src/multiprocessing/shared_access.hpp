@@ -34,15 +34,15 @@ shm::Hold& make_shared_object(std::size_t extra_bytes, Args&&... args) {
 class ReferredObject {
  public:
   // Throws RuntimeError: the handle is inherited by fork.
-  explicit ReferredObject(const SharedHandle& handle) : offset_(handle.depart()) {}
+  explicit ReferredObject(const SharedHandle& handle) : object_(*shm::find_object(handle.depart())) {}
   ReferredObject(const ReferredObject&) = delete;
   ReferredObject& operator=(const ReferredObject&) = delete;
-  ~ReferredObject() { shm::drop_reference(*static_cast<shm::SharedObject*>(shm::Heap::get().at(offset_))); }
+  ~ReferredObject() { shm::drop_reference(object_); }
 
-  [[nodiscard]] shm::Offset offset() const noexcept { return offset_; }
+  [[nodiscard]] shm::Offset offset() const noexcept { return shm::Heap::get().offset_of(&object_); }
 
  private:
-  shm::Offset offset_;
+  shm::SharedObject& object_;
 };
 
 // The object of a hold whose handles are of that type. Throws RuntimeError: it is inherited by fork.
@@ -61,7 +61,7 @@ inline shm::ByteQueue& readable_queue(const shm::Hold& hold) {
 inline shm::Hold& hold_again(shm::Offset offset) {
   auto& object = *static_cast<shm::SharedObject*>(shm::Heap::get().at(offset));
   shm::add_reference(object);
-  return shm::Hold::arrive(offset, object.kind);
+  return shm::Hold::arrive(shm::word_of(object), object.kind);
 }
 
 }  // namespace plait::detail

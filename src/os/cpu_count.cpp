@@ -118,4 +118,15 @@ int affinity_cpu_count() {
   return static_cast<int>(std::max(sysconf(_SC_NPROCESSORS_ONLN), 1L));
 }
 
+CpuMask affinity() noexcept {
+  CpuMask mask{};
+  static_assert(sizeof mask == sizeof(cpu_set_t));
+  if (sched_getaffinity(0, sizeof mask, reinterpret_cast<cpu_set_t*>(mask.data())) != 0) mask = {};
+  return mask;
+}
+
+void set_affinity(const CpuMask& mask) noexcept {
+  static_cast<void>(sched_setaffinity(0, sizeof mask, reinterpret_cast<const cpu_set_t*>(mask.data())));
+}
+
 }  // namespace plait::os

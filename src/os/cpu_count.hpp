@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 //
-// How many processors a process may keep busy, out of files of /proc and /sys; behind os::process_cpu_count().
+// Which processors a process may keep busy, and how many, out of files of /proc and /sys; behind
+// os::process_cpu_count().
 
+#include <array>
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -15,5 +18,11 @@ namespace plait::os {
 
 // Processors in the affinity mask of the calling thread, at least 1.
 [[nodiscard]] int affinity_cpu_count();
+
+// The mask itself, of a machine of up to 1024 processors; empty on larger ones.
+using CpuMask = std::array<std::uint64_t, 16>;
+[[nodiscard]] CpuMask affinity() noexcept;
+// From here on the calling thread, and what it starts, runs on these; as before if that cannot be.
+void set_affinity(const CpuMask& mask) noexcept;
 
 }  // namespace plait::os

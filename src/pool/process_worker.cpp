@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <stdio_ext.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -9,7 +10,10 @@
 #include <iostream>
 #include <span>
 
+#include "os/fork_generation.hpp"
 #include "os/kill_point.hpp"
+#include "os/output.hpp"
+#include "os/process.hpp"
 #include "os/spin.hpp"
 #include "plait/detail/wire/call.hpp"
 #include "plait/detail/wire/exception.hpp"
@@ -32,6 +36,7 @@ class SlotOutcome final : public wire::Invocation {
   ~SlotOutcome() { discard(); }
 
   wire::MessageRoom result_space(const wire::MessageSize& size) override {
+    end_if_forked();
     discard();
     size_ = size.bytes;
     PLAIT_KILL_POINT("pool.outcome.sized");
@@ -58,9 +63,18 @@ class SlotOutcome final : public wire::Invocation {
     block_ = nullptr;
   }
 
+  // The lane and the task are the worker's: a process that the task has forked ends, should it come back from it.
+  void end_if_forked() const noexcept {
+    if (os::fork_generation() == generation_) return;
+    std::fflush(stdout);
+    os::write_text(STDERR_FILENO, "plait: a task has forked, and the child returned from it; it ends here\n");
+    os::exit_now(1);
+  }
+
   Slot& slot_;
   void* block_ = nullptr;
   std::size_t size_ = 0;
+  const std::uint64_t generation_ = os::fork_generation();
 };
 
 void report(SlotOutcome& outcome, const std::exception_ptr& error) {

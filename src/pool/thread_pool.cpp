@@ -61,7 +61,10 @@ class ThreadPoolCore::Worker {
 thread_local ThreadPoolCore::Worker* ThreadPoolCore::Worker::current = nullptr;
 
 void ThreadPoolCore::Worker::main(std::size_t index) {
-  os::set_thread_name((pool_.config_.name_prefix + "_" + std::to_string(index)).c_str());
+  try {
+    pool_.config_.name_thread(pool_.config_.name_prefix + "_" + std::to_string(index));
+  } catch (const std::exception&) {  // it can do without
+  }
   current = this;
   FutureState::set_this_thread_runs_tasks(true);
   if (initialize()) {

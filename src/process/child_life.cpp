@@ -26,10 +26,17 @@ namespace {
 constinit bool is_child = false;
 constinit Origin this_origin;
 
+// Nothing went wrong: so others may finish what this process has begun. Not of a copy that it has forked.
+void end_well() noexcept {
+  const bool has_begun = this_origin.owner != 0 && this_origin.generation == os::fork_generation();
+  if (has_begun) shm::hand_over_objects(this_origin.owner);
+}
+
 // exit() in a child ends the child. What the program had registered before (atexit, destructors of static objects,
 // which may join threads that are not here) belongs to the program, so this runs before it, and nothing after.
 void leave(int code, void*) noexcept {
   os::flush_output();
+  if (code == 0) end_well();
   os::exit_now(code);
 }
 
@@ -71,6 +78,7 @@ void run(const Orders& orders, int lifeline) {
   os::unblock_all_signals();
   orders.run(orders.argument);
   os::flush_output();
+  end_well();
 }
 
 // Runs `life` and leaves, whatever way that ends.

@@ -140,7 +140,8 @@ void Family::start_by_server(const std::shared_ptr<ChildProcess>& child, Command
                         .id = child->id(),
                         .argument = entry.argument,
                         .offset = entry_.offset,
-                        .host = os::process_id()};
+                        .host = os::process_id(),
+                        .cpus = os::affinity()};
   for (int attempt = 0; attempt < 2; ++attempt) {
     if (server_ == nullptr) make_server(lock);
     const std::shared_ptr<ForkServer> server = server_;

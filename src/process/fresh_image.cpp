@@ -18,7 +18,7 @@
 namespace plait::process {
 namespace {
 
-constexpr const char* variable = "PLAIT_CHILD";
+constexpr const char* variable = shm::Heap::inheritance;
 
 struct Arguments {
   std::vector<std::string> strings;
@@ -26,19 +26,15 @@ struct Arguments {
 };
 constinit std::atomic<Arguments*> arguments{nullptr};
 
-struct HeapPlace {
-  int fd = -1;
-  std::uintptr_t base = 0;
-  std::size_t size = 0;
-};
-
-std::unique_ptr<os::FreshImage> prepare(std::initializer_list<int> inherited, const std::string& orders) {
+std::unique_ptr<os::FreshImage> prepare(std::initializer_list<int> inherited, std::uint32_t owner,
+                                        const std::string& orders) {
   const shm::Heap& heap = shm::Heap::get();
   std::vector<int> descriptors(inherited);
   descriptors.push_back(heap.fd());
   std::ostringstream text;
-  text << variable << '=' << heap.fd() << ' ' << reinterpret_cast<std::uintptr_t>(heap.base()) << ' ' << heap.size()
-       << ' ' << orders;
+  text << variable << '=';
+  heap.bequeath(text, owner);
+  text << ' ' << orders;
   return std::make_unique<os::FreshImage>(program_arguments(), descriptors, text.str());
 }
 
@@ -54,14 +50,11 @@ os::FileDescriptor inherit(int fd) noexcept {
 
 [[noreturn]] void obey(const std::string& text) {
   std::istringstream orders(text);
-  HeapPlace heap;
-  std::string kind;
+  std::string fd, base, size, kind;
   int lifeline = -1, permit = -1, requests = -1, exits = -1;
   std::uint32_t owner = 0;
-  orders >> heap.fd >> heap.base >> heap.size >> kind >> lifeline >> owner;
+  orders >> fd >> base >> size >> owner >> kind >> lifeline;
   if (!orders) throw RuntimeError("PLAIT_CHILD is for plait itself; unset it");
-  os::set_close_on_exec(heap.fd, true);
-  shm::Heap::attach(heap.fd, reinterpret_cast<void*>(heap.base), heap.size, owner);
   if (kind == "server") {
     orders >> requests >> exits;
     serve({inherit(requests), inherit(exits), inherit(lifeline)});
@@ -103,6 +96,7 @@ void obey_orders() noexcept {
   if (text == nullptr) return;
   try {
     const std::string orders = text;
+    if (shm::Heap::existing() == nullptr) shm::Heap::attach_inherited();
     unsetenv(variable);
     name_after_program();
     obey(orders);
@@ -114,15 +108,15 @@ void obey_orders() noexcept {
 
 std::unique_ptr<os::FreshImage> prepare_worker(const WorkerOrders& orders) {
   std::ostringstream text;
-  text << "worker " << orders.lifeline << ' ' << orders.owner << ' ' << orders.permit << ' ' << orders.host << ' '
-       << orders.argument << ' ' << orders.entry.offset << ' ' << orders.entry.module;
-  return prepare({orders.lifeline, orders.permit}, text.str());
+  text << "worker " << orders.lifeline << ' ' << orders.permit << ' ' << orders.host << ' ' << orders.argument << ' '
+       << orders.entry.offset << ' ' << orders.entry.module;
+  return prepare({orders.lifeline, orders.permit}, orders.owner, text.str());
 }
 
 std::unique_ptr<os::FreshImage> prepare_server(const ServerOrders& orders) {
   std::ostringstream text;
-  text << "server " << orders.lifeline << ' ' << orders.owner << ' ' << orders.requests << ' ' << orders.exits;
-  return prepare({orders.lifeline, orders.requests, orders.exits}, text.str());
+  text << "server " << orders.lifeline << ' ' << orders.requests << ' ' << orders.exits;
+  return prepare({orders.lifeline, orders.requests, orders.exits}, orders.owner, text.str());
 }
 
 }  // namespace plait::process

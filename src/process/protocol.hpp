@@ -19,6 +19,8 @@
 #include <string_view>
 #include <type_traits>
 
+#include "os/cpu_count.hpp"
+
 namespace plait::process {
 
 enum class Command : std::uint32_t { start_forked, start_spawned, kill, start_tracker };
@@ -31,6 +33,7 @@ struct Request {
   std::uint64_t offset = 0;  // of the entry in its module
   std::int32_t host = 0;     // pid of who asks
   std::int32_t reserved = 0;
+  os::CpuMask cpus{};  // on which the child is to run
 };
 
 struct Reply {

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "os/cpu_count.hpp"
 #include "os/epoll.hpp"
 #include "os/output.hpp"
 #include "os/pidfd.hpp"
@@ -95,6 +96,7 @@ class ServerLoop {
   bool start(const Request& request, const EntryPoint& entry) {
     Reply answer{.id = request.id};
     Newborn child;
+    move_to(request.cpus);
     const bool forks = request.command == Command::start_forked;
     try {
       running_.reserve(running_.size() + 1);
@@ -116,6 +118,14 @@ class ServerLoop {
     child = {};
     prepare_for_the_next();
     return true;
+  }
+
+  // Children run where who asks for them does: so the server does as well.
+  void move_to(const os::CpuMask& cpus) noexcept {
+    if (cpus == cpus_ || cpus == os::CpuMask{}) return;
+    os::set_affinity(cpus);
+    cpus_ = cpus;
+    spare_.reset();
   }
 
   // The spare child, or else a new one, which can run `entry`.
@@ -263,6 +273,7 @@ class ServerLoop {
   std::chrono::steady_clock::time_point last_start_;
   std::vector<Exit> unsent_;
   bool waits_for_room_ = false;
+  os::CpuMask cpus_ = os::affinity();
   EntryPoint entry_;  // of the child started last
   EntryFunction entry_function_ = nullptr;
 };

@@ -366,6 +366,19 @@ bool ByteQueue::task_done(OwnerId self) noexcept {
   return is_one;
 }
 
+void ByteQueue::hand_over_tasks(OwnerId self) noexcept {
+  Account* const account = of_tasks_ ? account_of(self) : nullptr;
+  if (account == nullptr || tasks_.acquire(self, Until(patience)) == OwnerLock::Taken::no) return;
+  // As if it had done all, but that nothing is counted.
+  const std::uint64_t got = account->got.at(head_.count.load(std::memory_order_acquire));
+  const std::uint64_t count = done_.load(std::memory_order_relaxed);
+  if (account->done.at(count) < got) account->done.set_now(count, got);
+  PLAIT_KILL_POINT("queue.task.handed_over");
+  tasks_.release();
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  close_accounts(self);
+}
+
 // By the owner of tasks_.
 void ByteQueue::settle(std::uint64_t tasks, Account* account) noexcept {
   const std::uint64_t count = done_.load(std::memory_order_relaxed);

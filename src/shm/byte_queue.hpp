@@ -24,8 +24,9 @@
 // count" at least one sees the other (model: tests/model/shared_queue.pml).
 //
 // Tasks: a queue of them keeps an account for each process that gets, of what it has got and what of that it has called
-// done; after its death the rest counts as done. Both are totals like the cursors, in two entries that name the count
-// at which they are so; thus the store of the count makes the total so as well.
+// done; after its death the rest counts as done, but not if it has handed that over before it ended. Both are totals
+// like the cursors, in two entries that name the count at which they are so; thus the store of the count makes the
+// total so as well.
 //
 // Memory order: the message is released by the tail's count and acquired by the getter that reads it; a segment that is
 // used again, by the exchange of `spare`; everything else is guarded by the lock of its end.
@@ -110,6 +111,8 @@ class ByteQueue {
   [[nodiscard]] bool is_involved(OwnerId process) noexcept {
     return of_tasks_ && (account_of(process) != nullptr || tasks_.owner() == process);
   }
+  // What `self` has got and not called done is for others to call so: it ends, and nothing went wrong.
+  void hand_over_tasks(OwnerId self) noexcept;
   // After `dead` has died.
   void recover(OwnerId dead) noexcept;
   // Frees all; by who has it to himself.
@@ -167,6 +170,9 @@ class ByteQueue {
           std::memory_order_release);  // for who looks after our death, it is a matter of order only
       older.index = count + 1;
     }
+
+    // At once, by who has the lock of the count.
+    void set_now(std::uint64_t count, std::uint64_t total) noexcept { entries_[newest(count)].total = total; }
 
     // Of who died before it counted, and still has the lock.
     void cancel_after(std::uint64_t count) noexcept {

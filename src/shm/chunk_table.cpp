@@ -36,8 +36,14 @@ ChunkTable::ChunkTable(int fd, std::byte* base, std::size_t size, bool create) :
   if (!os::reserve_pages(fd, 0, page_size)) {
     throw std::system_error(std::make_error_code(std::errc::not_enough_memory), "fallocate of the shared heap");
   }
-  new (base) HeapHeader{
-      .next_owner = 2, .frontier = 0, .cached_pages = 0, .cursor = 0, .objects = 0, .processes = 0, .tracked_names = 0};
+  new (base) HeapHeader{.next_owner = 2,
+                        .frontier = 0,
+                        .cached_pages = 0,
+                        .cursor = 0,
+                        .objects = 0,
+                        .processes = 0,
+                        .tracked_names = 0,
+                        .family = 0};
 }
 
 std::uint32_t ChunkTable::frontier() const noexcept {

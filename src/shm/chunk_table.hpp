@@ -123,6 +123,7 @@ struct HeapHeader {
   std::atomic<Offset> objects;    // the table of shared objects (shared_object.hpp)
   std::atomic<Offset> processes;  // that of processes (process_table.hpp)
   std::atomic<Offset> tracked_names;  // process/tracked_names.hpp
+  std::uint64_t family;               // a number by chance, by which it is known from others
 };
 
 // A process's view of the chunks. Thread-safe, and safe against the death of any process at any instruction.

@@ -2,10 +2,16 @@
 #include "shm/heap.hpp"
 
 #include <cerrno>
+#include <cstdlib>
 #include <memory>
+#include <ostream>
+#include <span>
+#include <sstream>
 #include <string>
 #include <system_error>
 
+#include "os/file_descriptor.hpp"
+#include "os/random.hpp"
 #include "os/sanitizer.hpp"
 #include "os/shared_file.hpp"
 #include "shm/heap_arena.hpp"
@@ -55,7 +61,9 @@ Mapping map_new_heap(std::size_t size) {
 std::unique_ptr<HeapArena> create_arena(std::size_t size) {
   const Mapping mapping = map_new_heap(size);
   try {
-    return std::make_unique<HeapArena>(mapping.fd, mapping.base, mapping.size, true, Heap::root);
+    auto arena = std::make_unique<HeapArena>(mapping.fd, mapping.base, mapping.size, true, Heap::root);
+    os::fill_with_random(std::as_writable_bytes(std::span(&arena->chunks().header().family, 1)));
+    return arena;
   } catch (...) {
     os::unmap(mapping.base, mapping.size);
     os::close_shared_file(mapping.fd);
@@ -70,6 +78,7 @@ std::atomic<Heap*> the_heap{nullptr};
 Heap& Heap::get() {
   // acquire: pairs with the exchange below
   if (Heap* const heap = the_heap.load(std::memory_order_acquire)) return *heap;
+  if (attach_inherited()) return get();
   auto fresh = std::make_unique<Heap>(preferred_size);
   Heap* heap = nullptr;
   // Without a lock, which a fork at the wrong moment would leave locked: who comes second drops what he made.
@@ -81,8 +90,27 @@ Heap* Heap::existing() noexcept {
   return the_heap.load(std::memory_order_acquire);
 }  // pairs with the exchange in get()
 
+void Heap::bequeath(std::ostream& orders, OwnerId self) const {
+  orders << fd() << ' ' << reinterpret_cast<std::uintptr_t>(base()) << ' ' << size() << ' ' << self;
+}
+
+bool Heap::attach_inherited() {
+  const char* const text = std::getenv(inheritance);
+  if (text == nullptr) return false;
+  std::istringstream orders(text);
+  int fd = -1;
+  std::uintptr_t base = 0;
+  std::size_t size = 0;
+  OwnerId self = 0;
+  orders >> fd >> base >> size >> self;
+  if (!orders) throw RuntimeError(std::string(inheritance) + " is for plait itself; unset it");
+  os::set_close_on_exec(fd, true);
+  attach(fd, reinterpret_cast<void*>(base), size, self);
+  return true;
+}
+
 void Heap::attach(int fd, void* base, std::size_t size, OwnerId self) {
-  const char* const twice = "this process has a shared heap already: attach before anything uses plait";
+  const char* const twice = "this process has a shared heap already";
   if (the_heap.load(std::memory_order_acquire) != nullptr) throw RuntimeError(twice);
   auto* const mapped = static_cast<std::byte*>(os::map_shared_file(fd, size, base));
   if (mapped == nullptr) {
@@ -145,7 +173,9 @@ OwnerId Heap::self() { return own_arena().self(); }
 
 bool Heap::is_orphan() const noexcept { return arena().self() == 0; }
 
-void Heap::enter_child(OwnerId self) noexcept { arena().enter(self); }
+void Heap::enter_child(OwnerId self) noexcept {
+  if (arena().self() != self) arena().enter(self);
+}
 
 void Heap::adopt(void* block) noexcept {
   HeapArena& arena = this->arena();

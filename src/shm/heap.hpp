@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <iosfwd>
 
 #include "plait/errors.hpp"
 
@@ -70,7 +71,8 @@ class Heap {
   // Whether the host forked this process, and it has founded no family yet.
   [[nodiscard]] bool is_orphan() const noexcept;
 
-  // Called once in a new process of the family before any other use: allocations are booked on `self` from here on.
+  // Called once in a new process of the family before any other use, but in one that attached it as `self`: allocations
+  // are booked on `self` from here on.
   void enter_child(OwnerId self) noexcept;
 
   // The caller's process becomes owner of a block that another process allocated and handed over: it outlives that
@@ -103,6 +105,13 @@ class Heap {
   // In a spawned image, instead of get()'s creation: maps the inherited heap at `base`.
   // Throws std::system_error if it cannot be mapped there, RuntimeError if this process has a heap already.
   static void attach(int fd, void* base, std::size_t size, OwnerId self);
+
+  // The environment variable that tells a spawned image where the heap is and which number it has; more may follow. The
+  // first that uses plait there attaches it: plait::init, or a static object before that.
+  static constexpr const char* inheritance = "PLAIT_CHILD";
+  void bequeath(std::ostream& orders, OwnerId self) const;
+  // False: there is no such variable. Throws as attach(); RuntimeError: it says something else.
+  static bool attach_inherited();
 
  private:
   explicit Heap(HeapArena* arena) noexcept;

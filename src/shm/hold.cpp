@@ -27,12 +27,16 @@ class Holds {
     return enter(object, Heap::get().self());
   }
 
-  Hold& arrive(Offset offset, ObjectKind kind) {
+  Hold& arrive(std::uint64_t word, ObjectKind kind) {
     if (Heap::get().is_orphan()) {
       throw DecodeError("plait: a handle of a shared object came to a process of another family");
     }
-    SharedObject* const object = find_object(offset, kind);
-    if (object == nullptr) throw DecodeError("plait: these bytes name no shared object, or one of another kind");
+    SharedObject* const object = find_object(word, kind);
+    if (object == nullptr) {
+      throw DecodeError(
+          "plait: these bytes name no shared object of this family of processes, or one of another kind; send a handle "
+          "only to processes that plait has started, and decode each message once");
+    }
     const std::scoped_lock lock(mutex_);
     const auto known = holds_.find(object);
     if (known == holds_.end() || known->second->is_inherited()) return enter_or_drop(*object);
@@ -134,7 +138,7 @@ Hold& Hold::create(SharedObject& object) {
   }
 }
 
-Hold& Hold::arrive(Offset offset, ObjectKind kind) { return Holds::get().arrive(offset, kind); }
+Hold& Hold::arrive(std::uint64_t word, ObjectKind kind) { return Holds::get().arrive(word, kind); }
 
 void Hold::drop_handle() noexcept {
   // Not the last one needs no lock. relaxed: who does not delete it is ordered by whoever does
@@ -147,10 +151,10 @@ void Hold::drop_handle() noexcept {
   Holds::get().drop(*this);
 }
 
-Offset Hold::send() {
+std::uint64_t Hold::send() {
   SharedObject& it = object();
   add_reference(it);
-  return Heap::get().offset_of(&it);
+  return word_of(it);
 }
 
 void Hold::throw_inherited() {

@@ -22,7 +22,7 @@ class Hold {
   static Hold& create(SharedObject& object);
   // Of an object that came in a message, with one handle more; takes over the message's reference. Throws DecodeError:
   // there is no such object. OutOfSharedMemory, std::bad_alloc: the reference is given back.
-  static Hold& arrive(Offset offset, ObjectKind kind);
+  static Hold& arrive(std::uint64_t word, ObjectKind kind);
 
   Hold(const Hold&) = delete;
   Hold& operator=(const Hold&) = delete;
@@ -47,7 +47,7 @@ class Hold {
   [[nodiscard]] bool is_closed() const noexcept { return closed_.load(std::memory_order_relaxed); }
 
   // One for a message: the word that arrive() takes, once, in whatever process.
-  [[nodiscard]] Offset send();
+  [[nodiscard]] std::uint64_t send();
 
  private:
   friend class Holds;

@@ -45,6 +45,10 @@ bool is_involved(SharedObject& object, OwnerId process) noexcept {
   }
 }
 
+void hand_over_object(SharedObject& object, OwnerId self) noexcept {
+  if (object.kind == ObjectKind::queue) static_cast<SharedQueue&>(object).queue.hand_over_tasks(self);
+}
+
 void clear_object(SharedObject& object) noexcept {
   Heap& heap = Heap::get();
   switch (object.kind) {

@@ -15,6 +15,9 @@ void recover_object(SharedObject& object, OwnerId dead) noexcept;
 // the lock, or has got tasks from the queue.
 [[nodiscard]] bool is_involved(SharedObject& object, OwnerId process) noexcept;
 
+// The process ends, and nothing went wrong: what it has begun is for others to finish.
+void hand_over_object(SharedObject& object, OwnerId self) noexcept;
+
 // Gives up what it refers to, before it is freed.
 void clear_object(SharedObject& object) noexcept;
 

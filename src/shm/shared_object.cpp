@@ -20,6 +20,10 @@ Table* existing_table() noexcept { return existing_heap_table<Table>(Heap::get()
 constinit thread_local Offset doomed = 0;
 constinit thread_local bool is_destroying = false;
 
+// The highest bits of a word are the family's, the others the offset.
+constexpr std::uint64_t family_mask = std::uint64_t{0xffff} << 48U;
+std::uint64_t family_of(const Heap& heap) noexcept { return heap.header().family & family_mask; }
+
 // To clear one may be to give up the last reference to others.
 void destroy(Heap& heap, SharedObject& object) noexcept {
   object.entry = std::exchange(doomed, heap.offset_of(&object));
@@ -77,13 +81,20 @@ void register_object(SharedObject& object) {
 
 void discard_object(SharedObject& object) noexcept { destroy(Heap::get(), object); }
 
-SharedObject* find_object(Offset offset, ObjectKind kind) noexcept {
-  SharedObject* const object = find_object(offset);
+std::uint64_t word_of(const SharedObject& object) noexcept {
+  const Heap& heap = Heap::get();
+  return heap.offset_of(&object) | family_of(heap);
+}
+
+SharedObject* find_object(std::uint64_t word, ObjectKind kind) noexcept {
+  SharedObject* const object = find_object(word);
   return object != nullptr && object->kind == kind ? object : nullptr;
 }
 
-SharedObject* find_object(Offset offset) noexcept {
+SharedObject* find_object(std::uint64_t word) noexcept {
   const Heap& heap = Heap::get();
+  if ((word & family_mask) != family_of(heap)) return nullptr;
+  const Offset offset = word & ~family_mask;
   if (offset % alignof(SharedObject) != 0 || !heap.contains_block(offset, sizeof(SharedObject))) return nullptr;
   auto* const object = static_cast<SharedObject*>(heap.at(offset));
   const Offset entry = object->entry;
@@ -121,6 +132,19 @@ void drop_reference(SharedObject& object) noexcept {
   Heap& heap = Heap::get();
   PLAIT_KILL_POINT("objects.unreferenced");
   if (static_cast<ObjectEntry*>(heap.at(object.entry))->end()) destroy(heap, object);
+}
+
+void hand_over_objects(OwnerId self) noexcept {
+  Table* const table = existing_table();
+  if (table == nullptr) return;
+  Heap& heap = Heap::get();
+  table->for_each([&](ObjectEntry& entry) {
+    const Offset offset = entry.look();
+    if (offset == 0) return;
+    auto& object = *static_cast<SharedObject*>(heap.at(offset));
+    hand_over_object(object, self);
+    if (entry.look_away()) destroy(heap, object);
+  });
 }
 
 void recover_objects(OwnerId dead) noexcept {

@@ -74,9 +74,11 @@ void register_object(SharedObject& object);
 // One that was made, and never registered.
 void discard_object(SharedObject& object) noexcept;
 
-// The object at an offset that may be anything; nullptr: there is none, or none of this kind.
-SharedObject* find_object(Offset offset) noexcept;
-SharedObject* find_object(Offset offset, ObjectKind kind) noexcept;
+// What stands for the object in a message. In another family it names none (but once in 65,536 cases).
+[[nodiscard]] std::uint64_t word_of(const SharedObject& object) noexcept;
+// The object of a word that may be anything; nullptr: there is none, or none of this kind.
+SharedObject* find_object(std::uint64_t word) noexcept;
+SharedObject* find_object(std::uint64_t word, ObjectKind kind) noexcept;
 
 // The caller's process, or one that it is about to make, is one that holds the object; with a reference, which the
 // caller has got for it. Throws OutOfSharedMemory.
@@ -92,6 +94,9 @@ inline void add_reference(SharedObject& object) noexcept {
 // One less; the last destroys the object, and with it those of which it or the messages in it had the last reference:
 // one after another, so that no chain of them is too long for the stack.
 void drop_reference(SharedObject& object) noexcept;
+
+// By a process that is about to end, with nothing gone wrong: tasks of queues that it has got are not counted as done.
+void hand_over_objects(OwnerId self) noexcept;
 
 // After `dead` has died, by whoever watched it, before Heap::reclaim(dead): its locks are abandoned, what it had left
 // half done is finished or undone, who waits for it looks again, and its references are dropped. May be repeated.

@@ -78,8 +78,21 @@ ThreadState& ThreadState::of_this_thread() {
     return *this_thread;
   }
   const std::scoped_lock lock(registry.mutex);
-  const auto state = Ref<ThreadState>::adopt(new ThreadState(Origin::foreign, registry.new_name("Dummy-"), true));
-  registry.add(*state);
+  return register_this_thread(
+      Ref<ThreadState>::adopt(new ThreadState(Origin::foreign, registry.new_name("Dummy-"), true)));
+}
+
+void ThreadState::name_this_thread(std::string name) {
+  os::set_thread_name(os::short_thread_name(name).c_str());
+  auto state = Ref<ThreadState>::adopt(new ThreadState(Origin::foreign, std::move(name), true));
+  watch_thread_end();
+  const std::scoped_lock lock(ThreadRegistry::get().mutex);
+  register_this_thread(std::move(state));
+}
+
+// Under the registry's mutex.
+ThreadState& ThreadState::register_this_thread(Ref<ThreadState> state) noexcept {
+  ThreadRegistry::get().add(*state);
   this_thread = state.get();
   this_thread->mark_running();
   return *this_thread;
@@ -247,7 +260,7 @@ void ThreadState::join(const Until& until) {
     throw RuntimeError("cannot join a thread before it is started: " + name());
   }
   if (this == this_thread) throw RuntimeError("cannot join the current thread: " + name());
-  if (origin_ == Origin::foreign) throw RuntimeError("cannot join a thread that plait did not start: " + name());
+  if (origin_ == Origin::foreign) throw RuntimeError("cannot join a thread that no Thread has started: " + name());
   if (phase() != Phase::finished) done_.wait(until);
   if (phase() == Phase::finished) reap();
 }

@@ -35,6 +35,9 @@ class ThreadState {
 
   // The calling thread's; made and registered if it has none. Throws std::bad_alloc, std::system_error.
   static ThreadState& of_this_thread();
+  // For a worker of a pool, which has none yet: makes and registers one of that name, which the system is told, too.
+  // Throws as above.
+  static void name_this_thread(std::string name);
   // That, or null.
   static ThreadState* current() noexcept;
   static threading::Thread handle_of(Ref<ThreadState> state) noexcept;
@@ -85,6 +88,8 @@ class ThreadState {
 
   ThreadState(Origin origin, std::string name, bool daemon);
   ~ThreadState();
+
+  static ThreadState& register_this_thread(Ref<ThreadState> state) noexcept;
 
   const char* enlist(threading::Thread& object, bool uses_object) noexcept;
   void call_off_start() noexcept;

@@ -9,6 +9,7 @@
 #include <ios>
 #include <memory>
 #include <new>
+#include <regex>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -114,6 +115,16 @@ struct FutureErrorDetails {
   }
 };
 
+struct RegexErrorDetails {
+  template <class Out>
+  static void put(Out& out, const std::regex_error& error) {
+    wire::put(out, static_cast<int>(error.code()));
+  }
+  static std::regex_error make(Reader& in, const std::string&) {
+    return std::regex_error(static_cast<std::regex_constants::error_type>(get<int>(in)));
+  }
+};
+
 struct RemoteErrorDetails {
   template <class Out>
   static void put(Out& out, const RemoteError& error) {
@@ -186,6 +197,7 @@ std::span<const ExceptionCodec* const> known_exceptions() {
       &exception_codec_with<std::ios_base::failure, SystemErrorDetails<std::ios_base::failure>>(),
       &exception_codec_with<std::filesystem::filesystem_error, FilesystemErrorDetails>(),
       &exception_codec_with<std::future_error, FutureErrorDetails>(),
+      &exception_codec_with<std::regex_error, RegexErrorDetails>(),
       &exception_codec<Error>(),
       &exception_codec<ValueError>(),
       &exception_codec<TypeError>(),

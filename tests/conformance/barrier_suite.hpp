@@ -175,21 +175,22 @@ TYPED_TEST_P(BarrierSuite, StopRequestBreaksIt) {
   EXPECT_TRUE(barrier.broken());
 }
 
-REGISTER_TYPED_TEST_SUITE_P(BarrierSuite, NeedsOneParty, PropertiesAreThoseOfTheRound, IndicesAreDistinctInEveryRound,
-                            NoneLapsAnother, TimeoutBreaksItForAll, DefaultTimeoutIsEachWaits,
-                            PollBreaksItUnlessItIsTheLast, AbortBreaksItUntilReset, ResetSendsTheWaitersAway,
-                            StopRequestBreaksIt);
+TYPED_TEST_P(BarrierSuite, ActionThatThrowsBreaksIt) {
+  typename TypeParam::Barrier barrier({.action = [] { throw std::domain_error("no"); }}, 2);
+  std::list<typename TestFixture::Task> tasks;
+  this->start(tasks, barrier, 1);
+  EXPECT_THROW(barrier.wait(), std::domain_error);
+  EXPECT_EQ(tasks.front().get(), -1);
+  EXPECT_TRUE(barrier.broken());
+  EXPECT_THROW(barrier.wait(), BrokenBarrierError);
+}
 
-// ---- actions that refer to the test
+// ---- actions: here they run in the test's process, which comes last
 
-template <class Workers>
-class BarrierActionSuite : public BarrierSuite<Workers> {};
-
-TYPED_TEST_SUITE_P(BarrierActionSuite);
-
-TYPED_TEST_P(BarrierActionSuite, ActionRunsOnceARoundBeforeAllGoOn) {
-  std::atomic<int> actions{0};
-  typename TypeParam::Barrier barrier({.action = [&actions] { ++actions; }}, 2);
+TYPED_TEST_P(BarrierSuite, ActionRunsOnceARoundBeforeAllGoOn) {
+  static std::atomic<int> actions;
+  actions = 0;
+  typename TypeParam::Barrier barrier({.action = [] { ++actions; }}, 2);
   for (int round = 1; round <= 3; ++round) {
     std::list<typename TestFixture::Task> tasks;
     this->start(tasks, barrier, 1);
@@ -200,20 +201,11 @@ TYPED_TEST_P(BarrierActionSuite, ActionRunsOnceARoundBeforeAllGoOn) {
   }
 }
 
-TYPED_TEST_P(BarrierActionSuite, ActionThatThrowsBreaksIt) {
-  typename TypeParam::Barrier barrier({.action = [] { throw std::domain_error("no"); }}, 2);
-  std::list<typename TestFixture::Task> tasks;
-  this->start(tasks, barrier, 1);
-  EXPECT_THROW(barrier.wait(), std::domain_error);
-  EXPECT_EQ(tasks.front().get(), -1);
-  EXPECT_TRUE(barrier.broken());
-  EXPECT_THROW(barrier.wait(), BrokenBarrierError);
-}
-
-TYPED_TEST_P(BarrierActionSuite, ATimeoutComesTooLateOnceAllAreThere) {
-  std::atomic<bool> acting{false};
+TYPED_TEST_P(BarrierSuite, ATimeoutComesTooLateOnceAllAreThere) {
+  static std::atomic<bool> acting;
+  acting = false;
   typename TypeParam::Barrier barrier({.action =
-                                           [&acting] {
+                                           [] {
                                              acting = true;
                                              for (const Deadline past = 60ms; !past.expired();)
                                                std::this_thread::yield();
@@ -243,7 +235,10 @@ TYPED_TEST_P(BarrierActionSuite, ATimeoutComesTooLateOnceAllAreThere) {
   }
 }
 
-REGISTER_TYPED_TEST_SUITE_P(BarrierActionSuite, ActionRunsOnceARoundBeforeAllGoOn, ActionThatThrowsBreaksIt,
+REGISTER_TYPED_TEST_SUITE_P(BarrierSuite, NeedsOneParty, PropertiesAreThoseOfTheRound, IndicesAreDistinctInEveryRound,
+                            NoneLapsAnother, TimeoutBreaksItForAll, DefaultTimeoutIsEachWaits,
+                            PollBreaksItUnlessItIsTheLast, AbortBreaksItUntilReset, ResetSendsTheWaitersAway,
+                            StopRequestBreaksIt, ActionRunsOnceARoundBeforeAllGoOn, ActionThatThrowsBreaksIt,
                             ATimeoutComesTooLateOnceAllAreThere);
 
 }  // namespace plait::threading

@@ -196,6 +196,12 @@ TYPED_TEST_P(ExecutorSuite, MapOfNothingIsEmpty) {
   EXPECT_TRUE(this->executor.map({.chunksize = 3, .buffersize = 2}, same, std::vector<int>()).list().empty());
 }
 
+TYPED_TEST_P(ExecutorSuite, MapOverNoRangesIsEmpty) {
+  const auto seven = [] { return 7; };
+  EXPECT_TRUE(this->executor.map(seven).list().empty());
+  EXPECT_TRUE(this->executor.map({.chunksize = 2, .buffersize = 3}, seven).list().empty());
+}
+
 TYPED_TEST_P(ExecutorSuite, MapInChunksGivesTheSame) {
   for (const int chunksize : {1, 3, 7, 1000}) {
     int expected = 0;
@@ -417,9 +423,9 @@ REGISTER_TYPED_TEST_SUITE_P(ExecutorSuite, SubmitGivesTheResult, ArgumentsAreVal
                             ManyTasksEachGetTheirOwnResult, CallbacksAreToldTheOutcome, CallbacksMaySubmit,
                             CallbacksMayShutDown, TimeoutsLeaveTheTaskRunning, WhatHasNotBegunCanBeCancelled,
                             MapKeepsTheOrderAndStopsAtTheShortest, MapMovesOutOfRangesThatYieldRvalues,
-                            MapTakesTheElementsAsTheyWere, MapOfNothingIsEmpty, MapInChunksGivesTheSame,
-                            MapOfEveryKindOfResult, MapRaisesAnErrorWhenItsTurnComes, MapOfAnEndlessRange,
-                            MapPullsNoMoreThanItsBuffer, MapTakesWhatIsDoneWhileItSubmits,
+                            MapTakesTheElementsAsTheyWere, MapOfNothingIsEmpty, MapOverNoRangesIsEmpty,
+                            MapInChunksGivesTheSame, MapOfEveryKindOfResult, MapRaisesAnErrorWhenItsTurnComes,
+                            MapOfAnEndlessRange, MapPullsNoMoreThanItsBuffer, MapTakesWhatIsDoneWhileItSubmits,
                             MapThrowsAnErrorThatCameWhileItSubmittedInItsTurn, MapRefusesAnEmptyBuffer, MapTimesOut,
                             WaitForTheFirstThenForAll, WaitForTheFirstException, AsCompletedYieldsEachOnce,
                             AsCompletedIsInTheOrderOfCompletion, FuturesOfSeveralExecutorsTogether,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "conformance/pool_suite.hpp"
+#include "plait/threading/thread.hpp"
 
 namespace plait::multiprocessing {
 namespace {
@@ -50,6 +51,7 @@ TEST_F(OnThreads, ThreadsAreCalledAfterThePool) {
     return std::string(name);
   }),
               testing::StartsWith("ThreadPool-"));
+  EXPECT_THAT(pool.apply([] { return threading::current_thread().name(); }), testing::StartsWith("ThreadPool-"));
 }
 
 }  // namespace

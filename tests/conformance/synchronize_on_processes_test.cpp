@@ -30,7 +30,6 @@ INSTANTIATE_TYPED_TEST_SUITE_P(OfProcesses, EventSuite, ProcessWorkers);
 INSTANTIATE_TYPED_TEST_SUITE_P(OfProcesses, SemaphoreSuite, ProcessWorkers);
 INSTANTIATE_TYPED_TEST_SUITE_P(OfProcesses, ConditionSuite, ProcessWorkers);
 INSTANTIATE_TYPED_TEST_SUITE_P(OfProcesses, BarrierSuite, ProcessWorkers);
-GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(BarrierActionSuite);  // its actions refer to the test's variables
 
 }  // namespace
 }  // namespace plait::threading

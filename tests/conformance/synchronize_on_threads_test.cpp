@@ -30,7 +30,6 @@ INSTANTIATE_TYPED_TEST_SUITE_P(OfThreads, EventSuite, ThreadWorkers);
 INSTANTIATE_TYPED_TEST_SUITE_P(OfThreads, SemaphoreSuite, ThreadWorkers);
 INSTANTIATE_TYPED_TEST_SUITE_P(OfThreads, ConditionSuite, ThreadWorkers);
 INSTANTIATE_TYPED_TEST_SUITE_P(OfThreads, BarrierSuite, ThreadWorkers);
-INSTANTIATE_TYPED_TEST_SUITE_P(OfThreads, BarrierActionSuite, ThreadWorkers);
 
 // ---- what multiprocessing takes, as Python's does
 

@@ -12,13 +12,14 @@
 #include "plait/wire.hpp"
 #include "shared_sweep.hpp"
 #include "shm/shared_object.hpp"
+#include "support/encoded.hpp"
 
 namespace plait::faults {
 namespace {
 
 // How many processes and messages have a reference to the lock's object.
 std::uint32_t references(const mp::Lock& lock) {
-  const std::vector<std::byte> bytes = wire::dumps(lock);
+  const std::vector<std::byte> bytes = tests::encoded(lock);
   std::uint64_t word = 0;
   std::memcpy(&word, bytes.data(), sizeof word);
   const std::uint32_t all = shm::find_object(word)->references.load();

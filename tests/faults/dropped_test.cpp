@@ -14,6 +14,7 @@
 #include "plait/multiprocessing/shared_value.hpp"
 #include "shared_objects.hpp"
 #include "shm/message_block.hpp"
+#include "support/encoded.hpp"
 
 namespace plait::faults {
 namespace {
@@ -163,7 +164,7 @@ TEST(FaultDropped, ItemsWithinItems) {
 
 // Queues of queues of queues …: a handle does not say what its queue's items are.
 using Chain = mp::Queue<mp::Queue<int>>;
-mp::Queue<int> as_item(const Chain& queue) { return wire::loads<mp::Queue<int>>(wire::dumps(queue)); }
+mp::Queue<int> as_item(const Chain& queue) { return wire::loads<mp::Queue<int>>(tests::encoded(queue)); }
 
 TEST(FaultDropped, AChainThatIsTooLongForAStack) {
   const auto make_and_drop = [] {

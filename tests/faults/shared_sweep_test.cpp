@@ -21,6 +21,8 @@
 #include "plait/multiprocessing/synchronize.hpp"
 #include "shared_objects.hpp"
 #include "shared_sweep.hpp"
+#include "shm/heap.hpp"
+#include "shm/shared_object.hpp"
 #include "support/family.hpp"
 
 namespace plait::faults {
@@ -401,6 +403,36 @@ TEST_F(SharedSweep, TasksWhenAWorkerDies) {
     EXPECT_GT(deaths, 20) << "kill points are missing";
   }
   EXPECT_LE(shm::Heap::get().bytes_in_use(), before + price_of_deaths);
+}
+
+// A worker that ends well, and is killed on the way: what it had got is done, or is for the others to finish.
+TEST_F(SharedSweep, TasksWhenAWorkerDiesWhileItHandsThemOver) {
+  const mp::JoinableQueue<int> queue;
+  int handed_over = 0;
+  const int deaths = sweep(
+      [&] {
+        for (int i = 0; i < 4; ++i) queue.put(i);
+      },
+      [&] {
+        for (int i = 0; i < 3; ++i) queue.get();
+        queue.task_done();
+        shm::hand_over_objects(shm::Heap::get().self());
+      },
+      [&](bool) {
+        const std::size_t left = queue.qsize();
+        const std::size_t others = queue.unfinished_tasks() - left;
+        EXPECT_TRUE(others == 0 || others == 2) << others;
+        if (others == 2) ++handed_over;
+        for (std::size_t i = 0; i < left; ++i) queue.get();
+        for (std::size_t i = 0; i < left + others; ++i) {
+          EXPECT_FALSE(queue.join(0s));
+          queue.task_done();
+        }
+        EXPECT_TRUE(queue.join(0s));
+        EXPECT_THROW(queue.task_done(), ValueError);
+      });
+  EXPECT_GT(deaths, 12) << "kill points are missing";
+  EXPECT_GE(handed_over, 2) << "killed afterwards, and not killed at all";
 }
 
 // The dead worker's end is seen by a process that is killed while it settles that.

@@ -3,14 +3,17 @@
 // promises of locks, conditions, barriers.
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <map>
 #include <mutex>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "conformance/process_beside.hpp"
 #include "fault_test.hpp"
+#include "plait/multiprocessing/pool.hpp"
 #include "plait/multiprocessing/queue.hpp"
 #include "plait/multiprocessing/shared_value.hpp"
 #include "plait/multiprocessing/synchronize.hpp"
@@ -187,16 +190,68 @@ TEST_P(FaultTasks, JoinDoesNotWaitForTheDead) {
 }
 
 void get_and_leave(mp::JoinableQueue<int> queue) { queue.get(); }
+void get_and_exit(mp::JoinableQueue<int> queue, int code) {
+  queue.get();
+  std::exit(code);
+}
+void get_and_fail(mp::JoinableQueue<int> queue) {
+  queue.get();
+  throw std::runtime_error("as it should");
+}
 
-TEST_P(FaultTasks, NorForThoseWhoEndedWithoutSayingThatTheyWereDone) {
+TEST_P(FaultTasks, NorForThoseWhoFailed) {
   const mp::JoinableQueue<int> queue;
-  for (int i = 0; i < 20; ++i) {
-    queue.put(i);
-    mp::Process worker = process(get_and_leave, queue);
-    worker.start();
-    worker.join();
-    queue.join();
+  for (int i = 0; i < 5; ++i) {
+    std::array workers{process(get_and_exit, queue, 3), process(get_and_fail, queue)};
+    for (mp::Process& worker : workers) {
+      queue.put(i);
+      worker.start();
+      worker.join();
+      queue.join();
+    }
   }
+}
+
+TEST_P(FaultTasks, OfThoseWhoEndedWellOthersMayFinish) {
+  const mp::JoinableQueue<int> queue;
+  for (int i = 0; i < 5; ++i) {
+    std::array workers{process(get_and_leave, queue), process(get_and_exit, queue, 0)};
+    for (mp::Process& worker : workers) {
+      queue.put(i);
+      worker.start();
+      worker.join();
+      EXPECT_EQ(worker.exitcode(), 0);
+      EXPECT_EQ(queue.unfinished_tasks(), 1U);
+      EXPECT_FALSE(queue.join(0s));
+      queue.task_done();
+      EXPECT_THROW(queue.task_done(), ValueError);
+      queue.join();
+    }
+  }
+}
+
+int get_one(mp::JoinableQueue<int> queue) { return queue.get(); }
+
+TEST_P(FaultTasks, GotByWorkersThatAreReplacedOthersMayFinish) {
+  const mp::JoinableQueue<int> queue;
+  constexpr int tasks = 20;
+  for (int i = 0; i < tasks; ++i) queue.put(i);
+  {
+    mp::Pool pool({.processes = 1, .maxtasksperchild = 1, .context = mp::get_context(GetParam())});
+    for (int i = 0; i < tasks / 2; ++i) {
+      EXPECT_EQ(pool.apply(get_one, queue), i);
+      queue.task_done();
+    }
+    pool.close();
+    pool.join();
+  }
+  EXPECT_EQ(queue.unfinished_tasks(), static_cast<std::size_t>(tasks / 2));
+  for (int i = 0; i < tasks / 2; ++i) {
+    queue.get();
+    queue.task_done();
+  }
+  queue.join();
+  EXPECT_THROW(queue.task_done(), ValueError);
 }
 
 // ---- conditions, barriers, semaphores

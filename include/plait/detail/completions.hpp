@@ -44,7 +44,7 @@ class PLAIT_EXPORT Completions {
   void cancel() noexcept;
   // The first that has settled, which is not watched any more; nullptr: none has.
   Ref<FutureState> take_next() noexcept;
-  // The same, but sorted() still has it.
+  // The same, but sorted() still has it, unless watch() is called again.
   FutureState* pass_next() noexcept;
   // All that the constructor was given and take_next() has not taken, in that order.
   SettledAndUnsettled sorted() const;

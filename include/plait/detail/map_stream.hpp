@@ -39,7 +39,7 @@ template <class Range>
 using MapArgument = std::conditional_t<std::is_reference_v<std::ranges::range_reference_t<Range>>,
                                        std::ranges::range_reference_t<Range>, std::ranges::range_value_t<Range>>;
 
-// Several ranges walked in step until the shortest ends. Single pass.
+// Several ranges walked in step until the shortest ends; none are empty. Single pass.
 template <class... Views>
 class Zip {
  public:
@@ -70,13 +70,15 @@ class Zip {
 
   std::tuple<Views...> views_;
   std::optional<std::tuple<std::ranges::iterator_t<Views>...>> at_;
-  bool at_end_ = false;
+  bool at_end_ = sizeof...(Views) == 0;
 };
 
 // Calls that were submitted and whose results were not taken yet, at most `limit` of them. `Submit` submits the next
 // call and returns its future, or nothing at the end of the input.
 template <class T, class Submit>
 class Window {
+  using Value = std::remove_const_t<Stored<T>>;
+
  public:
   Window(Submit submit, std::size_t limit) : submit_(std::move(submit)), limit_(limit) { fill(); }
   Window(const Window&) = delete;
@@ -123,13 +125,16 @@ class Window {
     cancel();
     throw;
   }
-  // Lets go of the oldest tasks that have a value already, so that the next tasks lie where they did, in the cache.
+  // Lets go of the oldest tasks that have a value already, so that the next tasks lie where they did, in the cache. Not
+  // if to move a value may throw, which is for who takes it.
   void take_values() {
-    while (!futures_.empty()) {
-      const auto& state = FutureAccess::state(futures_.front());
-      if (!state->done() || state->cancelled() || state->exception() != nullptr) return;
-      values_.push_back(std::move(state->value()));
-      futures_.pop_front();
+    if constexpr (std::is_nothrow_constructible_v<Value, Stored<T>>) {
+      while (!futures_.empty()) {
+        const auto& state = FutureAccess::state(futures_.front());
+        if (!state->done() || state->cancelled() || state->exception() != nullptr) return;
+        values_.push_back(std::move(state->value()));
+        futures_.pop_front();
+      }
     }
   }
   void cancel() noexcept {
@@ -139,7 +144,7 @@ class Window {
   Submit submit_;
   std::size_t limit_;
   bool at_end_ = false;
-  std::deque<Stored<T>> values_;            // of the oldest calls
+  std::deque<Value> values_;                // of the oldest calls
   std::deque<futures::Future<T>> futures_;  // of those after them
 };
 

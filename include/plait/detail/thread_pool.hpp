@@ -17,8 +17,9 @@ namespace plait::detail {
 
 struct ThreadPoolConfig {
   std::size_t max_workers = 1;
-  std::string name_prefix;            // threads are called NAME_PREFIX_0, …
-  std::function<void()> initializer;  // run first by each thread; may be empty
+  std::string name_prefix;                      // threads are called NAME_PREFIX_0, …
+  void (*name_thread)(std::string name);        // tells each so; what it throws is of no account
+  std::function<void()> initializer = nullptr;  // run by each thread before its first task; may be empty
   PoolKind kind = PoolKind::executor;
 };
 

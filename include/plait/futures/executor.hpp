@@ -65,8 +65,9 @@ class PLAIT_EXPORT Executor {
   // Calls f(x, y, …) for the elements of the ranges, until the shortest ends; the results come in that order, as a lazy
   // range: see MapResults. All calls are submitted before this returns if the length of a range is known, and as
   // results are taken otherwise, or with `buffersize`: then at most so many tasks are submitted and not yet taken, and
-  // the input may be infinite. With processes `chunksize` calls make one task, which is much faster when calls are
-  // short. Throws ValueError: buffersize < 1, or chunksize < 1 with processes; and as submit.
+  // the input may be infinite. Results that are there before all is submitted are taken then. With processes
+  // `chunksize` calls make one task, which is much faster when calls are short. Throws ValueError: buffersize < 1, or
+  // chunksize < 1 with processes; and as submit.
   //   for (int page : executor.map({.timeout = 5s}, get_html, urls)) show(page);
   template <class F, std::ranges::input_range... Ranges>
   auto map(MapOptions options, F&& f, Ranges&&... ranges)

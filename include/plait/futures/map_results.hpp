@@ -70,7 +70,7 @@ auto MapResults<R>::list() {
     for ([[maybe_unused]] auto& nothing : *this) {
     }
   } else {
-    std::vector<detail::Stored<R>> all;
+    std::vector<std::remove_const_t<detail::Stored<R>>> all;
     for (advance(); current_ != nullptr; advance()) all.push_back(std::move(*current_));
     return all;
   }

@@ -56,8 +56,8 @@ struct ProcessPoolOptions {
 // submit and map encode callable and arguments at the call, in the calling thread. They never wait for a busy worker,
 // but may wait while a worker process is being started: some 0.3 ms, and for as long as the fork server is stopped, if
 // somebody stops it. If an argument cannot be encoded, or a result not, that future alone fails. Results are decoded by
-// the thread that asks for them. While a thread waits for a result it collects outcomes for the whole pool; callbacks
-// run in the pool's own thread.
+// the thread that asks for them, those of map also by the one that submits its calls. While a thread waits for a result
+// it collects outcomes for the whole pool; callbacks run in the pool's own thread.
 //
 // So that no worker waits for the pool between two tasks, tasks are handed out ahead of their turn: two to each worker,
 // and up to some 250 when they are shorter than 200 µs. A task counts as running() from then on, and neither cancel()

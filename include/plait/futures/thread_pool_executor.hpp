@@ -53,8 +53,8 @@ struct ThreadPoolOptions {
 // A pool of threads.
 //
 // Threads are started when tasks need them, up to max_workers; an idle one is used before a new one is started. They
-// are called PREFIX_i, also for the system (cut at 15 characters). An idle worker looks for work for some 50 µs and
-// then sleeps until there is some: an idle pool uses no processor.
+// are called PREFIX_i, by threading::current_thread().name() and by the system (which cuts at 15 characters). An idle
+// worker looks for work for some 50 µs and then sleeps until there is some: an idle pool uses no processor.
 //
 // Tasks begin in the order of submission. An exception of whatever type is kept in the task's future; the worker lives
 // on. A task that calls pthread_exit ends the program. If the initializer throws, the pool is broken: it is reported on

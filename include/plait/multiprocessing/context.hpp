@@ -9,6 +9,10 @@
 //                 shares nothing but what is sent.
 //   "fork"        a copy of the program as it is now. Locks that another thread holds at that moment stay held in the
 //                 child: for programs without threads.
+//
+// Children of "forkserver" and "spawn" have the environment, umask, limits and priority that the program had when it
+// called plait::init (else, at its first use of processes), and the standard output and error of then; they run on the
+// processors on which the thread runs that starts them, those of a Process in its working directory.
 
 #include <optional>
 #include <string>

@@ -283,7 +283,7 @@ class PLAIT_EXPORT ParentProcess {
 // The process that started this one; nullopt in the first process of the program.
 [[nodiscard]] PLAIT_EXPORT std::optional<ParentProcess> parent_process();
 
-// The processes that this one has started and that live, in the order of their starts.
+// The processes that this one has started and that live, in the order of their starts; not the workers of pools.
 [[nodiscard]] PLAIT_EXPORT std::vector<Process> active_children();
 
 }  // namespace plait::multiprocessing

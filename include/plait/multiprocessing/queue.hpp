@@ -105,7 +105,10 @@ class Queue : public detail::SharedQueueHandle {
   // Snapshots. Throw std::system_error (EBADF): it is closed in this process.
   [[nodiscard]] std::size_t qsize() const { return size(); }
   [[nodiscard]] bool empty() const { return size() == 0; }
-  [[nodiscard]] bool full() const { return maxsize() > 0 && size() >= static_cast<std::size_t>(maxsize()); }
+  [[nodiscard]] bool full() const {
+    const std::size_t count = size();
+    return maxsize() > 0 && count >= static_cast<std::size_t>(maxsize());
+  }
 
   // As it was given.
   using SharedQueueHandle::maxsize;
@@ -190,7 +193,8 @@ class Queue<T>::Iterator {
 
 // A Queue of tasks.
 //
-// Of a process that dies or ends, what it had got and not called done is done: join() waits for no dead.
+// Of a process that dies or fails (ends with an exit code that is not 0), what it had got and not called done is done:
+// join() waits for no dead. What one had got that ended well is for others to call done, as in Python.
 //
 // Differs from Python: there join() waits for ever for what a dead process had got.
 template <class T>
@@ -200,8 +204,9 @@ class JoinableQueue : public Queue<T> {
   explicit JoinableQueue(std::int64_t maxsize = 0) : Queue<T>(maxsize, true) {}
   explicit JoinableQueue(detail::ArrivedHandle arrived) : Queue<T>(arrived) {}
 
-  // To be called once for each item that was got, when the work with it is done, by the process that got it: for
-  // another's it may be counted twice, should that die. Throws ValueError: more often than put.
+  // To be called once for each item that was got, when the work with it is done, by whatever process. (If another than
+  // the one that got it calls this, and that one dies later, the item may be counted twice.) Throws ValueError: more
+  // often than put.
   void task_done() const { detail::SharedQueueHandle::task_done(); }
   // Waits until task_done() has been called for all that was put; at once if it has. False: not in time, or a stop was
   // requested.

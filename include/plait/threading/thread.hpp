@@ -141,12 +141,13 @@ class PLAIT_EXPORT Thread : public std::enable_shared_from_this<Thread> {
   bool owns_ = false;
 };
 
-// The calling thread; if plait did not start it, a handle of that kind: called Dummy-N, a daemon, not to be joined.
+// The calling thread; if no Thread started it, a handle of that kind: called Dummy-N, or what its pool of threads calls
+// it, a daemon, not to be joined.
 [[nodiscard]] PLAIT_EXPORT Thread current_thread();
 // The one in which the program began, or which forked this process; called MainThread.
 [[nodiscard]] PLAIT_EXPORT Thread main_thread();
-// Those that are alive, in the order in which they were started or first seen; of threads that plait did not start,
-// those which called current_thread().
+// Those that are alive, in the order in which they were started or first seen; of threads that no Thread started, the
+// workers of pools and those which called current_thread().
 [[nodiscard]] PLAIT_EXPORT std::vector<Thread> enumerate();
 [[nodiscard]] PLAIT_EXPORT std::size_t active_count();
 

@@ -63,6 +63,39 @@ auto counted(std::atomic<int>& pulled) {
 }
 int same(int x) { return x; }
 
+TEST_F(Map, OfConstResults) {
+  const auto shout = [](int x) -> const std::string { return std::to_string(x) + "!"; };
+  EXPECT_EQ(pool.map(shout, std::views::iota(1, 3)).list(), (std::vector<std::string>{"1!", "2!"}));
+}
+
+// A copy may throw, in the thread that takes results.
+struct Fragile {
+  explicit Fragile(int number) : value(number) {}
+  Fragile(const Fragile& other) : value(other.value) {
+    if (value == 7 && breaks) throw std::domain_error("7 breaks");
+  }
+  Fragile& operator=(const Fragile&) = default;
+  int value;
+  static inline thread_local bool breaks = false;
+};
+
+TEST_F(Map, ResultsThatCannotBeTakenThrowInTheirTurn) {
+  ThreadPoolExecutor single(1);
+  Fragile::breaks = true;
+  auto numbers = std::views::iota(0, 100) | std::views::transform([&](int i) {
+                   if (i == 50) single.submit([] {}).result();  // those before are done
+                   return i;
+                 });
+  auto results = single.map([](int x) { return Fragile(x); }, numbers);
+  std::vector<int> values;
+  const auto iterate = [&] {
+    for (const Fragile& result : results) values.push_back(result.value);
+  };
+  EXPECT_THROW(iterate(), std::domain_error);
+  EXPECT_EQ(values, (std::vector{0, 1, 2, 3, 4, 5, 6}));
+  Fragile::breaks = false;
+}
+
 TEST_F(Map, PullsNoMoreThanTheBuffer) {
   std::atomic<int> pulled{0};
   auto results = pool.map({.buffersize = 3}, same, counted(pulled));

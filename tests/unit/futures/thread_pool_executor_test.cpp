@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plait/futures/thread_pool_executor.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -21,6 +22,7 @@
 #include "os/thread.hpp"
 #include "plait/futures/wait.hpp"
 #include "plait/os.hpp"
+#include "plait/threading/thread.hpp"
 
 namespace plait::futures {
 namespace {
@@ -83,8 +85,30 @@ TEST(ThreadPoolExecutor, UsesAnIdleWorkerBeforeStartingOne) {
 
 TEST(ThreadPoolExecutor, NamesItsThreads) {
   ThreadPoolExecutor pool({.max_workers = 1, .thread_name_prefix = "io"});
+  const auto name = [] { return threading::current_thread().name(); };
+  EXPECT_EQ(pool.submit(name).result(), "io_0");
   EXPECT_EQ(pool.submit(os::thread_name).result(), "io_0");
-  EXPECT_EQ(ThreadPoolExecutor(1).submit(os::thread_name).result(), "ThreadPoolExecu");
+  EXPECT_THAT(ThreadPoolExecutor(1).submit(name).result(), testing::MatchesRegex("ThreadPoolExecutor-[0-9]+_0"));
+  EXPECT_EQ(ThreadPoolExecutor(1).submit(os::thread_name).result(), "ThreadPoolExecu") << "the system's are short";
+}
+
+TEST(ThreadPoolExecutor, ItsThreadsAreListedWhileTheyLive) {
+  const auto names = [] {
+    std::set<std::string> listed;
+    for (const threading::Thread& thread : threading::enumerate()) listed.insert(thread.name());
+    return listed;
+  };
+  ThreadPoolExecutor pool({.max_workers = 2, .thread_name_prefix = "listed"});
+  std::latch both_begun(2);
+  const auto meet = [&] { both_begun.arrive_and_wait(); };
+  auto first = pool.submit(meet);
+  pool.submit(meet).result();
+  first.result();
+  EXPECT_THAT(names(), testing::IsSupersetOf({"listed_0", "listed_1"}));
+  EXPECT_THROW(pool.submit([] { threading::current_thread().join(); }).result(), RuntimeError);
+  pool.shutdown();
+  EXPECT_THAT(names(),
+              testing::AllOf(testing::Not(testing::Contains("listed_0")), testing::Not(testing::Contains("listed_1"))));
 }
 
 TEST(ThreadPoolExecutor, BeginsTasksInOrder) {

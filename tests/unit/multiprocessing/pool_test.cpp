@@ -3,8 +3,10 @@
 #include "plait/multiprocessing/pool.hpp"
 
 #include <gmock/gmock.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
@@ -164,6 +166,50 @@ TEST_P(PoolOfProcesses, MaxTasksPerChildWithEarlyClose) {
   pool.close();
   pool.join();
   for (int i = 0; i < 12; ++i) EXPECT_EQ(results[static_cast<std::size_t>(i)].get(0s), i);
+}
+
+// ---- tasks that fork
+// -------------------------------------------------------------------------------------------------
+
+// The exit status of a child that returns from the task.
+int fork_and_return(int value) {
+  const pid_t child = os::fork();
+  if (child == 0) return -value;
+  int status = -1;
+  ::waitpid(child, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+int fork_and_throw(int value) {
+  const pid_t child = ::fork();
+  if (child == 0) throw std::runtime_error("in the child");
+  int status = -1;
+  ::waitpid(child, &status, 0);
+  return value + WEXITSTATUS(status);
+}
+
+TEST_P(PoolOfProcesses, ChildThatATaskHasForkedEndsWhenItReturns) {
+  Pool pool(workers(1));
+  EXPECT_EQ(pool.apply(fork_and_return, 5), 1);
+  EXPECT_EQ(pool.apply(fork_and_throw, 6), 7);
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(pool.apply(same, i), i);
+}
+
+// ---- where they run ------------------------------------------------------------------------------------------------
+
+TEST_P(PoolOfProcesses, WorkersRunWhereTheirMakerDoesNow) {
+  cpu_set_t before;
+  ASSERT_EQ(::sched_getaffinity(0, sizeof before, &before), 0);
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  int cpu = 0;
+  while (!CPU_ISSET(cpu, &before)) ++cpu;
+  CPU_SET(cpu, &one);
+  const auto count = [] { return os::process_cpu_count(); };
+  const int all = Pool(workers(1)).apply(count);
+  ASSERT_EQ(::sched_setaffinity(0, sizeof one, &one), 0);
+  EXPECT_EQ(Pool(workers(1)).apply(count), 1);
+  ASSERT_EQ(::sched_setaffinity(0, sizeof before, &before), 0);
+  EXPECT_EQ(Pool(workers(1)).apply(count), all);
 }
 
 TEST(PoolOptions, OutOfRangeAreRefused) {

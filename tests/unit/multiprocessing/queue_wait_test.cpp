@@ -291,6 +291,8 @@ TEST(QueueWaitErrors, AClosedQueueIsRefused) {
   simple.close();
   expect_system_error(EBADF, "closed in this process", [&] { static_cast<void>(connection::wait({open, queue}, 0s)); });
   expect_system_error(EBADF, "closed in this process", [&] { static_cast<void>(connection::wait({simple}, 0s)); });
+  expect_system_error(EBADF, "closed in this process", [&] { static_cast<void>(queue.full()); });
+  expect_system_error(EBADF, "closed in this process", [&] { static_cast<void>(queue.qsize()); });
   expect_system_error(EBADF, "closed in this process", [&] { static_cast<void>(connection::wait({made_before}, 0s)); });
 }
 

@@ -18,9 +18,11 @@
 #include "plait/futures.hpp"
 #include "plait/multiprocessing/pool.hpp"
 #include "plait/multiprocessing/process.hpp"
+#include "plait/multiprocessing/queue.hpp"
 #include "plait/os.hpp"
 #include "plait/partial.hpp"
 #include "shm/heap.hpp"
+#include "support/encoded.hpp"
 
 namespace plait::multiprocessing {
 namespace {
@@ -227,9 +229,43 @@ TEST(Array, IsSharedWithItsLock) {
 TEST(Array, HandleOfAnotherTypeIsRefused) {
   futures::ProcessPoolExecutor pool({.max_workers = 1});
   const RawValue<char> one_byte;
-  EXPECT_THROW(static_cast<void>(wire::loads<RawArray<double>>(wire::dumps(one_byte))), DecodeError);
-  EXPECT_THROW(static_cast<void>(wire::loads<RawValue<Point>>(wire::dumps(one_byte))), DecodeError);
-  EXPECT_THROW(static_cast<void>(wire::loads<Value<char>>(wire::dumps(one_byte))), DecodeError) << "it has no lock";
+  EXPECT_THROW(static_cast<void>(wire::loads<RawArray<double>>(tests::encoded(one_byte))), DecodeError);
+  EXPECT_THROW(static_cast<void>(wire::loads<RawValue<Point>>(tests::encoded(one_byte))), DecodeError);
+  EXPECT_THROW(static_cast<void>(wire::loads<Value<char>>(tests::encoded(one_byte))), DecodeError) << "it has no lock";
+}
+
+// ---- handles in the wrong place
+
+TEST(HandlesAsBytes, AreRefusedWhereBytesMayBeKept) {
+  EXPECT_THROW(static_cast<void>(wire::dumps(Value<int>(1))), EncodeError);
+  EXPECT_THROW(static_cast<void>(wire::dumps(std::vector{Lock()})), EncodeError);
+  EXPECT_NO_THROW(static_cast<void>(wire::dumps(std::vector<Lock>())));
+}
+
+// A program of its own, as another one would be that has got the bytes: what they name there is something else.
+TEST(HandlesAsBytes, OfAnotherFamilyAreRefusedAndHarmNothing) {
+  const Queue<int> queue;
+  queue.put(1);
+  const std::vector<std::byte> bytes = tests::encoded(queue);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const Queue<int> own;  // founds a family
+    own.put(77);
+    int refused = 0;
+    for (int i = 0; i < 3; ++i) {
+      try {
+        static_cast<void>(wire::loads<Queue<int>>(bytes));
+      } catch (const DecodeError&) {
+        ++refused;
+      }
+    }
+    own.put(78);
+    ::_exit(refused == 3 && own.get() == 77 && own.get() == 78 ? 0 : 1);
+  }
+  int status = -1;
+  EXPECT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  EXPECT_EQ(wire::loads<Queue<int>>(bytes).get(), 1) << "here they arrive, once";
 }
 
 // ---- views of arrays as parameters

@@ -78,6 +78,13 @@ int squares_in_a_pool_of_its_own(int n) {
   return pool.submit(square, n).result();
 }
 
+// More strictly aligned than any memory that is not asked to be.
+struct alignas(128) Wide {
+  int value = 0;
+  [[nodiscard]] bool aligned() const { return reinterpret_cast<std::uintptr_t>(this) % alignof(Wide) == 0; }
+};
+Wide widen(int value) { return {.value = value}; }
+
 // ---- fixture -------------------------------------------------------------------------------------------------------
 
 class Fifo {
@@ -135,6 +142,17 @@ TEST_P(ProcessPool, BusyWorkersGetCompanyUpToTheMaximum) {
   EXPECT_EQ(pids.size(), 3U);
   for (const Fifo& gate : gates) gate.open();
   for (auto& future : waiting) EXPECT_TRUE(pids.contains(future.result()));
+}
+
+TEST_P(ProcessPool, ResultsKeepTheirAlignment) {
+  ProcessPoolExecutor pool({.max_workers = 1, .mp_context = context()});
+  const std::vector<int> numbers(200, 3);
+  for (const Wide& wide : pool.map(widen, numbers)) {
+    EXPECT_TRUE(wide.aligned());
+    EXPECT_EQ(wide.value, 3);
+  }
+  auto future = pool.submit(widen, 5);
+  EXPECT_TRUE(future.result().aligned());
 }
 
 TEST_P(ProcessPool, MaxTasksPerChildReplacesWorkers) {

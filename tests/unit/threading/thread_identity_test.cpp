@@ -281,7 +281,7 @@ TEST(Thread, ForeignThreadsAreDummies) {
   EXPECT_TRUE(is_listed(dummy));
   EXPECT_EQ(active_count(), before + 1);
   EXPECT_EQ(dummy.ident(), static_cast<std::uint64_t>(foreign.native_handle()));
-  EXPECT_NE(message_of([&] { dummy.join(); }).find("that plait did not start"), std::string::npos);
+  EXPECT_NE(message_of([&] { dummy.join(); }).find("that no Thread has started"), std::string::npos);
   go.count_down();
   foreign.join();
   EXPECT_FALSE(dummy.is_alive());

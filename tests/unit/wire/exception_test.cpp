@@ -7,6 +7,7 @@
 #include <functional>
 #include <future>
 #include <ios>
+#include <regex>
 #include <system_error>
 
 #include "plait/errors.hpp"
@@ -91,6 +92,17 @@ TEST(Exceptions, StandardOnesKeepTypeAndMessage) {
   expect_known(std::bad_optional_access());
   expect_known(std::bad_variant_access());
   expect_known(std::bad_any_cast());
+}
+
+TEST(Exceptions, RegexErrorsKeepTheirCode) {
+  try {
+    std::regex("(");
+    FAIL() << "nothing thrown";
+  } catch (const std::regex_error& error) {
+    expect_known(error);
+    const auto back = decode_exception(encode_exception(std::make_exception_ptr(error)));
+    EXPECT_EQ(caught<std::regex_error>(back).code(), std::regex_constants::error_paren);
+  }
 }
 
 TEST(Exceptions, SystemErrorsKeepTheirCode) {
