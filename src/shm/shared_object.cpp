@@ -40,6 +40,20 @@ void destroy(Heap& heap, SharedObject& object) noexcept {
   is_destroying = false;
 }
 
+// Calls use(entry, object) for each, which is not destroyed meanwhile.
+template <class Use>
+void look_at_each(Use use) noexcept {
+  Table* const table = existing_table();
+  if (table == nullptr) return;
+  Heap& heap = Heap::get();
+  table->for_each([&](ObjectEntry& entry) {
+    const Offset offset = entry.look();
+    if (offset == 0) return;
+    use(entry, *static_cast<SharedObject*>(heap.at(offset)));
+    if (entry.look_away()) destroy(heap, *static_cast<SharedObject*>(heap.at(offset)));
+  });
+}
+
 }  // namespace
 
 Offset ObjectEntry::look() noexcept {
@@ -135,27 +149,13 @@ void drop_reference(SharedObject& object) noexcept {
 }
 
 void hand_over_objects(OwnerId self) noexcept {
-  Table* const table = existing_table();
-  if (table == nullptr) return;
-  Heap& heap = Heap::get();
-  table->for_each([&](ObjectEntry& entry) {
-    const Offset offset = entry.look();
-    if (offset == 0) return;
-    auto& object = *static_cast<SharedObject*>(heap.at(offset));
-    hand_over_object(object, self);
-    if (entry.look_away()) destroy(heap, object);
-  });
+  look_at_each([self](ObjectEntry&, SharedObject& object) { hand_over_object(object, self); });
 }
 
 void recover_objects(OwnerId dead) noexcept {
-  Table* const table = existing_table();
-  if (table == nullptr) return;
-  Heap& heap = Heap::get();
-  table->for_each([&](ObjectEntry& entry) {
-    const Offset offset = entry.look();
-    if (offset == 0) return;
-    auto& object = *static_cast<SharedObject*>(heap.at(offset));
-    if (heap.contains_block(offset, sizeof(SharedObject), dead)) {
+  look_at_each([dead](ObjectEntry& entry, SharedObject& object) {
+    const Heap& heap = Heap::get();
+    if (heap.contains_block(heap.offset_of(&object), sizeof(SharedObject), dead)) {
       // Not shared yet: it died while it made the object, of which nobody else knows.
       static_cast<void>(entry.end());
     } else if (has_holder(object, dead) || is_involved(object, dead)) {
@@ -164,7 +164,6 @@ void recover_objects(OwnerId dead) noexcept {
       // In this order: should we die in between, the object stays.
       if (remove_holder(object, dead)) drop_reference(object);
     }
-    if (entry.look_away()) destroy(heap, object);
   });
 }
 
