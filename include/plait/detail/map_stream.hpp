@@ -169,6 +169,12 @@ struct ChunkResult {
   // As a vector of bool has no elements to refer to, and one of nothing no size.
   using Value = std::conditional_t<std::is_void_v<R> || std::is_same_v<R, bool>, std::uint8_t, Stored<R>>;
 
+  // By hand, for values that can but be moved: to find out what an aggregate has may take copies of it.
+  template <class A>
+  void serialize(A& ar) {
+    ar(values, error);
+  }
+
   std::vector<Value> values;
   std::vector<std::byte> error;
 };
