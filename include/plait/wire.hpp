@@ -43,6 +43,7 @@
 #include <vector>
 
 #include "plait/detail/wire/call.hpp"
+#include "plait/errors.hpp"
 #include "plait/partial.hpp"
 
 namespace plait::wire {
