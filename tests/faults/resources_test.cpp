@@ -72,12 +72,7 @@ class InScarcity : public OverStartMethods {
 
 // ---- R1 ------------------------------------------------------------------------------------------------------------
 
-class FaultR1 : public InScarcity {
- protected:
-  void SetUp() override {
-    if (sanitized) GTEST_SKIP() << "UndefinedBehaviorSanitizer makes pipes of its own to check objects";
-  }
-};
+class FaultR1 : public InScarcity {};
 PLAIT_OVER_START_METHODS(FaultR1, "forkserver", "spawn", "fork");
 
 TEST_P(FaultR1, EveryLimitOfDescriptorsUpToEnough) { every_limit_of_descriptors(); }
