@@ -66,7 +66,7 @@ class SlotOutcome final : public wire::Invocation {
   // The lane and the task are the worker's: a process that the task has forked ends, should it come back from it.
   void end_if_forked() const noexcept {
     if (os::fork_generation() == generation_) return;
-    std::fflush(stdout);
+    os::flush_output();
     os::write_text(STDERR_FILENO, "plait: a task has forked, and the child returned from it; it ends here\n");
     os::exit_now(1);
   }

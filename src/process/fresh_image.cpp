@@ -96,7 +96,7 @@ void obey_orders() noexcept {
   if (text == nullptr) return;
   try {
     const std::string orders = text;
-    if (shm::Heap::existing() == nullptr) shm::Heap::attach_inherited();
+    shm::Heap::get();  // attaches it, if no static object has
     unsetenv(variable);
     name_after_program();
     obey(orders);

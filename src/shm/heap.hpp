@@ -107,13 +107,13 @@ class Heap {
   static void attach(int fd, void* base, std::size_t size, OwnerId self);
 
   // The environment variable that tells a spawned image where the heap is and which number it has; more may follow. The
-  // first that uses plait there attaches it: plait::init, or a static object before that.
+  // get() that comes first there attaches it: that of plait::init, or of a static object before it.
   static constexpr const char* inheritance = "PLAIT_CHILD";
   void bequeath(std::ostream& orders, OwnerId self) const;
-  // False: there is no such variable. Throws as attach(); RuntimeError: it says something else.
-  static bool attach_inherited();
 
  private:
+  // False: there is no such variable. Throws as attach(); RuntimeError: it says something else.
+  static bool attach_inherited();
   explicit Heap(HeapArena* arena) noexcept;
   [[nodiscard]] HeapArena& arena() const noexcept;
   [[nodiscard]] HeapArena& own_arena();

@@ -3,8 +3,6 @@
 //
 // A value that can be sent, and counts how often one was moved in this thread: a result that was taken from its task.
 
-#include <utility>
-
 namespace plait::tests {
 
 class CountsMoves {

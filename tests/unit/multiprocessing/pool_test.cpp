@@ -168,8 +168,7 @@ TEST_P(PoolOfProcesses, MaxTasksPerChildWithEarlyClose) {
   for (int i = 0; i < 12; ++i) EXPECT_EQ(results[static_cast<std::size_t>(i)].get(0s), i);
 }
 
-// ---- tasks that fork
-// -------------------------------------------------------------------------------------------------
+// ---- tasks that fork -------------------------------------------------------------------------------------------
 
 // The exit status of a child that returns from the task.
 int fork_and_return(int value) {
