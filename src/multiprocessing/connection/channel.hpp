@@ -159,6 +159,7 @@ class ChannelSender {
 
  private:
   struct Draft;
+  void send(Draft& draft);
   // Under send_lock. False: there is no room.
   bool try_send(Draft& draft);
   void finish_for_the_dead() noexcept;
@@ -166,7 +167,8 @@ class ChannelSender {
   void reserve(std::uint64_t end);
   void copy_in(std::uint64_t at, std::span<const std::byte> bytes) noexcept;
   void wait_for_room(const Draft& draft);
-  void check_receivers();
+  [[nodiscard]] bool was_taken(const Draft& draft) const noexcept;
+  [[nodiscard]] bool somebody_receives();
 
   std::shared_ptr<PipeMemory> memory_;
   ChannelMemory& shared_;

@@ -55,11 +55,17 @@ struct ChannelSender::Draft {
   bool in_file = false;
   std::vector<int> descriptors;  // the file's is the last
   std::uint64_t head_seen = 0;   // when there was no room
+  std::uint64_t end = 0;         // of the message in the ring
 };
 
 void ChannelSender::send(const MessageOut& message) {
   Draft draft(message);
-  check_receivers();
+  send(draft);
+  // Afterwards, for whoever receives need not wait for that. If nobody is there, nobody will see the message.
+  if (!somebody_receives() && !was_taken(draft)) throw_broken_pipe();
+}
+
+void ChannelSender::send(Draft& draft) {
   {
     const std::scoped_lock lock(shared_.send_lock);
     if (try_send(draft)) return;
@@ -120,6 +126,7 @@ bool ChannelSender::try_send(Draft& draft) {
   shared_.ready(tail).store(shared_.mark(tail), std::memory_order_release);
   PLAIT_KILL_POINT("pipe.published");
   shared_.tail = tail + size;
+  draft.end = tail + size;
   PLAIT_KILL_POINT("pipe.counted");
   return true;
 }
@@ -161,28 +168,34 @@ void ChannelSender::copy_in(std::uint64_t at, std::span<const std::byte> bytes) 
   if (first != bytes.size()) std::memcpy(shared_.ring, bytes.data() + first, bytes.size() - first);
 }
 
-void ChannelSender::check_receivers() {
+// Without a receiver, so that nobody takes it any more.
+bool ChannelSender::was_taken(const Draft& draft) const noexcept {
+  return shared_.head.load(std::memory_order_acquire) >= draft.end;
+}
+
+bool ChannelSender::somebody_receives() {
   const std::int64_t time = now();
   // acquire: pairs with the release of who has closed; relaxed: hints, the kernel decides
   const std::uint32_t closings = shared_.closings.load(std::memory_order_acquire);
   const bool trusted = time - asked_at_.load(std::memory_order_relaxed) < trust / std::chrono::nanoseconds(1) &&
                        closings == closings_seen_.load(std::memory_order_relaxed);
-  if (trusted) return;
-  if (os::has_hung_up(socket_.get())) throw_broken_pipe();
+  if (trusted) return true;
+  if (os::has_hung_up(socket_.get())) return false;
   closings_seen_.store(closings, std::memory_order_relaxed);
   asked_at_.store(time, std::memory_order_relaxed);
+  return true;
 }
 
 // One sender at a time: who has the turn.
 void ChannelSender::wait_for_room(const Draft& draft) {
   // relaxed: try_send looks again
-  const auto was_taken = [&] { return shared_.head.load(std::memory_order_relaxed) != draft.head_seen; };
+  const auto has_moved = [&] { return shared_.head.load(std::memory_order_relaxed) != draft.head_seen; };
   os::SpinBudget budget = budget_.get();
   const auto begin = os::SpinBudget::Clock::now();
-  if (!os::spin_in_seat(budget, was_taken)) {
+  if (!os::spin_in_seat(budget, has_moved)) {
     {
       const std::scoped_lock lock(shared_.receive_lock);
-      if (was_taken()) return;
+      if (has_moved()) return;
       shared_.senders_asleep = 1;
       PLAIT_KILL_POINT("pipe.room.asked");
     }

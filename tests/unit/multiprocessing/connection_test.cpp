@@ -207,6 +207,20 @@ TEST(Connection, SendingToNobodyIsABrokenPipe) {
   expect_system_error(EPIPE, "send", [&a = a] { a.send_bytes("x"); });
 }
 
+// Whoever receives may have left before the sender asks whether anybody is there.
+TEST(Connection, SendingWhatTheLastReceiverTookIsNoBrokenPipe) {
+  for (int i = 0; i < 3000; ++i) {
+    auto [a, b] = Pipe<int>({.duplex = false});
+    std::thread receives([&a = a, i] {
+      EXPECT_EQ(a.recv(), i);
+      a.close();
+    });
+    EXPECT_NO_THROW(b.send(i));
+    receives.join();
+    expect_system_error(EPIPE, "send", [&b = b] { b.send(0); });
+  }
+}
+
 TEST(Connection, ReceiverWakesAtEndOfFile) {
   auto [a, b] = Pipe<int>();
   Beside waits([&b = b] { EXPECT_THROW(static_cast<void>(b.recv()), EOFError); });
