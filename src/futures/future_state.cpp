@@ -178,6 +178,13 @@ void FutureState::decode() noexcept {
   sleep_until([](Word word) noexcept { return (word & encoded) == 0; }, Deadline::never());
 }
 
+void FutureState::decode_alone() noexcept {
+  const Word seen = word_.load(std::memory_order_acquire);  // pairs with the release in publish_with()
+  if ((seen & encoded) == 0 || !single_reference()) return;
+  materialize();
+  word_.store(seen & ~encoded, std::memory_order_relaxed);  // nobody else looks
+}
+
 // ---- observers and callbacks -------------------------------------------------------------------------------------
 
 void FutureState::lock_lists() noexcept {

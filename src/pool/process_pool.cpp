@@ -27,8 +27,6 @@ constexpr std::chrono::seconds deaths_period{5};
 constexpr std::chrono::milliseconds start_retry_pause{50};
 // How long workers have to end after SIGTERM.
 constexpr std::chrono::seconds grace{1};
-// Tasks are stacked up before a busy worker for so long rather than that another is woken, which takes as long.
-constexpr std::chrono::microseconds price_of_waking{20};
 // Every so many-th post looks for outcomes: who submits a stream of tasks needs no collector.
 constexpr std::uint32_t posts_between_visits = 16;
 
@@ -44,10 +42,9 @@ process::StartMethod start_method(const std::string& name) {
   return process::StartMethod::forkserver;
 }
 
-Message message_of(const std::vector<std::byte>& bytes) {
-  Message message({bytes.size()});
-  std::ranges::copy(bytes, message.bytes().begin());
-  return message;
+Ref<RemoteTask> keep_new(RemoteTask& task) noexcept {
+  task.state().retain_new();
+  return Ref<RemoteTask>::adopt(&task);
 }
 
 // Forwards the supervisor's report to the pool, and keeps the pool until then.
@@ -71,7 +68,7 @@ ProcessPoolCore::ProcessPoolCore(detail::ProcessPoolConfig config)
       generation_(os::fork_generation()),
       block_(new(Heap::get().allocate(sizeof(PoolBlock))) PoolBlock(spin_seats())),
       restarts_(deaths_allowed_per_worker * config_.max_workers, deaths_period) {
-  farewell_ = message_of(config_.farewell);
+  farewell_ = Message::copy_of(config_.farewell);
 }
 
 ProcessPoolCore::~ProcessPoolCore() {
@@ -103,7 +100,7 @@ void ProcessPoolCore::check_takes_tasks() const {
   if (broken_ != nullptr) std::rethrow_exception(broken_);
 }
 
-void ProcessPoolCore::post(Ref<RemoteTask> task) {
+void ProcessPoolCore::post(RemoteTask& task) {
   if (inherited()) {
     throw RuntimeError(
         "this pool of processes belongs to the parent process, a forked child cannot use it; make one in the child");
@@ -116,18 +113,31 @@ void ProcessPoolCore::post(Ref<RemoteTask> task) {
     std::unique_ptr<Worker> first = workers_.empty() ? make_worker() : nullptr;
     if (!collector_started_) start_collector();
     if (first != nullptr) start_worker(std::move(first));  // throws: the task was not taken
-    task->number = ++task_number_;
-    pending_.push_back(std::move(task));
-    if (++posts_since_visit_ >= posts_between_visits) {
+    task.number = ++task_number_;
+    if (++posts_since_visit_ < posts_between_visits) {
+      take_new(task);
+    } else {
       posts_since_visit_ = 0;
+      pending_.push_back(keep_new(task));
       collected_by_others_ += collect(settled);
       announce_settling(settled);
+      if (!lanes_full_) feed();
     }
-    if (!lanes_full_) feed();
     if (start_refused_ && !collector_watches_) wake_collector();  // it tries again, while this task may have to wait
     if (bell_left_silent_ && !collector_watches_ && helpers_.load(std::memory_order_seq_cst) == 0) arm_bell();
   }
   settle(settled, false);
+}
+
+// Straight into a lane if there is room: as yet nobody can cancel it.
+void ProcessPoolCore::take_new(RemoteTask& task) {
+  Worker* const worker = pending_.empty() && !lanes_full_ ? worker_with_room() : nullptr;
+  if (worker != nullptr) {
+    task.state().start_new();
+    return give(*worker, keep_new(task));
+  }
+  pending_.push_back(keep_new(task));
+  if (!lanes_full_) feed();
 }
 
 void ProcessPoolCore::feed() {
@@ -142,11 +152,13 @@ void ProcessPoolCore::feed() {
   }
 }
 
-// The worker to give the next task to: an idle one, the warmest first; else a new one; else the least busy. Among short
-// tasks also the warmest if it will be done with what it has before another can wake up.
+// The worker to give the next task to: an idle one, the warmest first; else a new one; else the least busy. But short
+// tasks go to the warmest alone, or wait for it, if it will be done with all of them before another can wake up.
 Worker* ProcessPoolCore::worker_with_room() {
   if (hot_ != nullptr && hot_->idle() && !hot_->retiring) return hot_;
-  if (hot_ != nullptr && collector_watches_ && hot_->has_room(depth_) && !worth_sharing(*hot_)) return hot_;
+  if (hot_ != nullptr && collector_watches_ && !hot_->retiring && !worth_sharing(*hot_, pending_.size())) {
+    return hot_->has_room(depth_) ? hot_ : nullptr;
+  }
   Worker* least_busy = nullptr;
   for (const auto& worker : workers_) {
     if (worker->retiring) continue;
@@ -160,9 +172,9 @@ Worker* ProcessPoolCore::worker_with_room() {
   return least_busy != nullptr && least_busy->has_room(depth_) ? least_busy : nullptr;
 }
 
-// Whether another worker should get a part of what this one has, even if it must be woken for it.
-bool ProcessPoolCore::worth_sharing(const Worker& worker) noexcept {
-  return worker.time_per_task * static_cast<std::int64_t>(worker.tasks_held()) >= price_of_waking;
+// Whether another worker should get a part of what this one has, and of what waits, even if it must be woken for it.
+bool ProcessPoolCore::worth_sharing(const Worker& worker, std::uint64_t waiting) noexcept {
+  return worker.time_per_task * static_cast<std::int64_t>(worker.tasks_held() + waiting) >= price_of_waking;
 }
 
 void ProcessPoolCore::give(Worker& worker, Ref<RemoteTask> task) {
@@ -194,7 +206,7 @@ Worker* ProcessPoolCore::try_start_worker() {
 
 std::unique_ptr<Worker> ProcessPoolCore::make_worker() {
   auto worker = std::make_unique<Worker>(*block_, Heap::get().new_owner());
-  if (config_.birth) worker->birth = message_of(config_.birth(worker->owner()));
+  if (config_.birth) worker->birth = Message::copy_of(config_.birth(worker->owner()));
   // Handles arrive once: each worker gets its own.
   if (config_.initializer && !config_.initializer->message.handles().empty()) {
     worker->initializer = config_.initializer->message.copy();

@@ -57,7 +57,7 @@ class ProcessPoolCore final : public detail::ProcessPool {
   void retain() noexcept override { references_.fetch_add(1, std::memory_order_relaxed); }
   void release() noexcept override;
 
-  void post(detail::Ref<detail::RemoteTask> task) override;
+  void post(detail::RemoteTask& task) override;
   void help(bool (*done)(const void*) noexcept, const void* context) noexcept override;
   void shutdown(bool wait, bool cancel_futures) override;
   void signal_workers(int number) override;
@@ -73,11 +73,15 @@ class ProcessPoolCore final : public detail::ProcessPool {
  private:
   enum class Phase : std::uint8_t { open, closing, closed };
 
+  // Tasks are stacked up before a busy worker for so long rather than that another is woken, which takes as long.
+  static constexpr std::chrono::microseconds price_of_waking{20};
+
   // Taking tasks (process_pool.cpp); under mutex_.
   void check_takes_tasks() const;
+  void take_new(detail::RemoteTask& task);
   void feed();
   [[nodiscard]] Worker* worker_with_room();
-  [[nodiscard]] static bool worth_sharing(const Worker& worker) noexcept;
+  [[nodiscard]] static bool worth_sharing(const Worker& worker, std::uint64_t waiting) noexcept;
   [[nodiscard]] Worker* try_start_worker();
   [[nodiscard]] std::unique_ptr<Worker> make_worker();
   Worker& start_worker(std::unique_ptr<Worker> worker);

@@ -37,6 +37,7 @@ void ProcessPoolCore::help(bool (*done)(const void*) noexcept, const void* conte
   if (inherited() || is_collector()) return;
   helpers_.fetch_add(1, std::memory_order_seq_cst);
   block_->bell.disarm();
+  block_->set_somebody_waits(true);
   const auto begin = os::SpinBudget::Clock::now();
   os::SpinBudget budget{std::chrono::nanoseconds(help_budget_ns_.load(std::memory_order_relaxed))};
   const bool found = budget.spin([&] {
@@ -57,7 +58,9 @@ void ProcessPoolCore::help(bool (*done)(const void*) noexcept, const void* conte
 }
 
 void ProcessPoolCore::stop_helping() noexcept {
-  if (helpers_.fetch_sub(1, std::memory_order_seq_cst) != 1 || collector_watches_) return;
+  if (helpers_.fetch_sub(1, std::memory_order_seq_cst) != 1) return;
+  block_->set_somebody_waits(false);
+  if (collector_watches_) return;
   const bool all_idle = std::ranges::all_of(workers_, [](const auto& worker) { return worker->idle(); });
   bell_left_silent_ = all_idle;  // nothing can ring before the next post
   if (!all_idle) arm_bell();

@@ -103,8 +103,7 @@ bool ProcessPoolCore::take_outcome(Worker& worker, TaskList& settled) {
       Heap::get().adopt(block);
       outcome = Message(block, payload.size);
     } else {
-      outcome = Message({payload.size});
-      std::copy_n(payload.data, payload.size, outcome.bytes().begin());
+      outcome = Message::from_slot(payload.data, payload.size);
     }
   } catch (const Error&) {  // the worker wrote nonsense: it is not to be trusted any more
     failure = std::current_exception();
@@ -134,7 +133,11 @@ bool ProcessPoolCore::take_outcome(Worker& worker, TaskList& settled) {
 // dry while tasks wait, back to the least when tasks are long.
 void ProcessPoolCore::adapt_depth(Worker& worker, std::uint64_t outcomes) {
   const auto now = std::chrono::steady_clock::now();
-  worker.time_per_task = (now - worker.last_collected) / outcomes;
+  const std::chrono::steady_clock::duration estimate =
+      (now - worker.last_collected) / static_cast<std::int64_t>(outcomes);
+  const bool was_idle = std::exchange(worker.was_left_idle, worker.idle());
+  // What was idle in between says little about short tasks: then the former estimate is the better one.
+  worker.time_per_task = was_idle && estimate < price_of_waking ? std::min(estimate, worker.time_per_task) : estimate;
   if (worker.time_per_task > long_task) {
     depth_ = least_depth;
   } else if (worker.idle() && !pending_.empty()) {
@@ -151,7 +154,7 @@ void ProcessPoolCore::adapt_depth(Worker& worker, std::uint64_t outcomes) {
 void ProcessPoolCore::rebalance() {
   if (broken_ != nullptr || workers_.empty() || !another_is_free()) return;
   Worker& busiest = **std::ranges::max_element(workers_, {}, &Worker::tasks_held);
-  if (busiest.tasks_held() < 2 || !worth_sharing(busiest)) return;
+  if (busiest.tasks_held() < 2 || !worth_sharing(busiest, 0)) return;
   if (std::ranges::none_of(workers_, &is_free) && try_start_worker() == nullptr) return;
   std::uint64_t wanted = busiest.tasks_held() / 2;
   for (std::uint64_t at = busiest.lane.next_position(); wanted > 0 && at-- > busiest.lane.oldest_position();) {
@@ -171,7 +174,7 @@ void ProcessPoolCore::notice_long_tasks() {
   }
   if (pending_.empty()) {
     rebalance();
-  } else if (workers_.size() < config_.max_workers && now >= next_start_) {
+  } else if (std::ranges::any_of(workers_, &is_free) || (workers_.size() < config_.max_workers && now >= next_start_)) {
     lanes_full_ = false;
     feed();
   }

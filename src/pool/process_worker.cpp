@@ -17,6 +17,7 @@
 #include "os/spin.hpp"
 #include "plait/detail/wire/call.hpp"
 #include "plait/detail/wire/exception.hpp"
+#include "pool/task_lull.hpp"
 #include "pool/worker_block.hpp"
 #include "shm/message_block.hpp"
 
@@ -128,6 +129,13 @@ class TaskWaiter {
   TaskWaiter(WorkerBlock& block, shm::WorkerEnd& lane) noexcept : block_(block), lane_(lane) {}
 
   Slot& next() {
+    Slot& slot = find_next();
+    lull_.count_task();
+    return slot;
+  }
+
+ private:
+  Slot& find_next() {
     if (Slot* slot = lane_.try_claim()) return *slot;
     flush_output();
     const auto begin = os::SpinBudget::Clock::now();
@@ -141,12 +149,13 @@ class TaskWaiter {
     }
   }
 
- private:
   Slot* spin() noexcept {
-    WorkerSeats& seats = block_.pool->seats;
+    PoolBlock& pool = *block_.pool;
+    WorkerSeats& seats = pool.seats;
     const auto seat = seats.take(block_.owner);
     if (!seat) return nullptr;
     PLAIT_KILL_POINT("pool.seat.taken");
+    lull_.wait([&] { return pool.somebody_waits() || !seats.holds(*seat, block_.owner); });
     Slot* slot = nullptr;
     budget_.spin([&] { return (slot = lane_.try_claim()) != nullptr || !seats.holds(*seat, block_.owner); });
     seats.leave(block_.owner);
@@ -156,6 +165,7 @@ class TaskWaiter {
   WorkerBlock& block_;
   shm::WorkerEnd& lane_;
   os::SpinBudget budget_;
+  TaskLull lull_;
 };
 
 }  // namespace

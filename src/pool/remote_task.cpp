@@ -8,23 +8,26 @@
 
 namespace plait::detail {
 
-Message::Message(const wire::MessageSize& size) : size_(size.bytes), inline_{} {
-  if (size.handles == 0 && size_ <= inline_capacity) return;
-  if (size.handles == 0 && size_ <= slot_capacity) {
+// For what does not fit into the message itself.
+void Message::find_room(std::size_t handles) {
+  if (handles == 0 && size_ <= slot_capacity) {
     memory_ = ::operator new(size_);
     place_ = Place::own_memory;
   } else {
-    memory_ = shm::allocate_message(size_, size.handles);
+    memory_ = shm::allocate_message(size_, handles);
     place_ = Place::shared;
   }
 }
 
-Message Message::copy() const {
-  const std::span<const std::byte> from = bytes();
-  if (place_ == Place::shared) return Message(shm::copy_message(memory_, size_), size_);
-  Message made({size_});
-  std::ranges::copy(from, made.bytes().begin());
+Message Message::copy_of(std::span<const std::byte> bytes) {
+  Message made({bytes.size()});
+  std::ranges::copy(bytes, made.bytes().begin());
   return made;
+}
+
+Message Message::copy() const {
+  if (place_ == Place::shared) return Message(shm::copy_message(memory_, size_), size_);
+  return copy_of(bytes());
 }
 
 std::span<std::uint64_t> Message::list() const noexcept { return shm::handles_in(memory_, size_); }

@@ -60,8 +60,7 @@ class Worker {
       slot.block = {shm::Heap::get().offset_of(call.block()), call.size()};
     } else {
       slot.inline_size = static_cast<std::uint8_t>(call.size());
-      const auto bytes = call.bytes();
-      std::copy(bytes.begin(), bytes.end(), slot.bytes);
+      call.copy_to_slot(slot.bytes);
     }
     sent(lane.next_position()) = {kind, task};
     if (kind == Sent::task) ++tasks_held_;
@@ -97,6 +96,7 @@ class Worker {
   std::uint64_t completed = 0;  // outcomes of tasks collected
   bool retiring = false;        // told to quit, or being killed
   std::chrono::steady_clock::time_point last_collected = std::chrono::steady_clock::now();
+  bool was_left_idle = true;  // by the last visit that brought outcomes
   std::chrono::steady_clock::duration time_per_task = std::chrono::seconds(1);  // at most, between the last two visits
 
  private:

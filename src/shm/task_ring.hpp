@@ -90,7 +90,10 @@ class Doorbell {
   // Master: from now on outcomes ring. The caller must look at every lane once more before it sleeps.
   void arm() noexcept { word_.store(armed, std::memory_order_seq_cst); }
   // Master: somebody is looking at the lanes, ringing is not needed.
-  void disarm() noexcept { word_.store(silent, std::memory_order_seq_cst); }
+  void disarm() noexcept {
+    // relaxed, and no store if it is silent: workers read this line; a ring that was not needed does no harm
+    if (word_.load(std::memory_order_relaxed) != silent) word_.store(silent, std::memory_order_seq_cst);
+  }
   // Master: sleeps until rung, or returns at once if not armed. Leaves it silent.
   void wait() noexcept;
   // Master: wakes the sleeper, whether armed or not, so that it looks at what is not in the lanes (a death, a stop).

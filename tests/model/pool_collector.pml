@@ -35,6 +35,7 @@
  *   DEAF_NAP            who has a request rings the bell, but does not end a nap
  *   QUIET_REFUSAL       post does not wake the collector when a worker could not be started
  *   NO_RETRY            the collector does not try again while tasks wait in the queue
+ *   FORGOTTEN_QUEUE     it does, but only for a worker that could be started, not for one that is there and free
  */
 #ifndef TASKS
 #define TASKS 2  /* at most 3: two that wait for each other, no more in the queue than one */
@@ -89,6 +90,11 @@ bool pausing;             /* no worker is started before next_start_ */
 #define IDLE(w) (lane[w].in_flight == 0)
 #define ANOTHER_FREE (IDLE(0) || IDLE(1))  /* the second may be still to be started */
 #define HAS_STACK ((queue != nothing || lane[0].held > 1 || lane[1].held > 1) && ANOTHER_FREE)
+#ifdef FORGOTTEN_QUEUE
+#define COULD_TAKE (!second_started && !pausing)
+#else
+#define COULD_TAKE (IDLE(0) || (second_started && IDLE(1)) || (!second_started && !pausing))
+#endif
 #define ROOM(w) (lane[w].held < DEPTH && lane[w].in_flight < SLOTS)
 #define SETTLED(w) (lane[w].state[0] == done || lane[w].state[0] == skipped)
 #define SOMETHING_TO_DO (request || SETTLED(0) || SETTLED(1))
@@ -160,9 +166,9 @@ inline worker_with_room() {
   if
   :: IDLE(hot) -> target = hot
 #ifdef STACK_UNWATCHED
-  :: !IDLE(hot) && ROOM(hot) && !are_long -> target = hot
+  :: !IDLE(hot) && !are_long -> target = (ROOM(hot) -> hot : NONE)
 #else
-  :: !IDLE(hot) && watches && ROOM(hot) && !are_long -> target = hot
+  :: !IDLE(hot) && watches && !are_long -> target = (ROOM(hot) -> hot : NONE)
 #endif
   :: !IDLE(hot) ->  /* it is worth sharing, or the collector sleeps */
      target = LEAST_BUSY;
@@ -273,8 +279,8 @@ inline notice_long_tasks() {
 #ifdef NO_RETRY
   :: queue != nothing -> skip
 #else
-  :: queue != nothing && !second_started && !pausing -> lanes_full = false; feed()
-  :: queue != nothing && (second_started || pausing) -> skip
+  :: queue != nothing && COULD_TAKE -> lanes_full = false; feed()
+  :: queue != nothing && !COULD_TAKE -> skip
 #endif
   :: queue == nothing -> rebalance()
   fi;

@@ -80,6 +80,10 @@ class PLAIT_EXPORT FutureState {
   FutureState& operator=(const FutureState&) = delete;
 
   void retain() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
+  // The same for a new state, unknown to all other threads: without a locked operation.
+  void retain_new() noexcept {
+    references_.store(references_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  }
   void release() noexcept {
     // acq_rel: the last one to let go sees everything that the others did before they let go
     if (single_reference() || references_.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy();
@@ -88,6 +92,7 @@ class PLAIT_EXPORT FutureState {
   Status status() const noexcept { return status_of(word_.load(std::memory_order_acquire)); }
   bool done() const noexcept { return status() >= Status::cancelled; }
   bool running() const noexcept { return status() == Status::running; }
+  bool finished() const noexcept { return status() == Status::finished; }
   bool cancelled() const noexcept {
     auto now = status();
     return now == Status::cancelled || now == Status::cancelled_and_notified;
@@ -103,6 +108,11 @@ class PLAIT_EXPORT FutureState {
   // What pools use: the same, false also when the future is running or settled, so that no task runs twice. From here
   // on only the caller can settle it.
   bool try_start() noexcept;
+  // The same for a new state, pending and unknown to all other threads: without a locked operation.
+  void start_new() noexcept {
+    word_.store(with_status(word_.load(std::memory_order_relaxed), Status::running) | claimed,
+                std::memory_order_relaxed);
+  }
   // For an executor that will not run the task any more: cancels if it is still pending, and tells observers. False: it
   // was running or finished.
   bool cancel_and_notify() noexcept;
@@ -119,6 +129,9 @@ class PLAIT_EXPORT FutureState {
   void wait_for_outcome(Deadline deadline);
   // The exception of a finished state, nullptr when it has a value. Decodes first if need be.
   std::exception_ptr exception() { return decoded_error(); }
+  // Decodes what is finished here and now, without a locked operation, if the caller has the only reference; else
+  // leaves it to who looks at the outcome. For who knows that this reference is used by no other thread meanwhile.
+  void decode_alone() noexcept;
 
   // Calls back when done, here and now if it is already. A callback that throws is reported on stderr.
   void add_done_callback(std::unique_ptr<Callback> callback);

@@ -109,6 +109,7 @@ class Window {
       state->cancel();
       throw;
     }
+    state->decode_alone();
     result.emplace(std::move(state->value()));
   }
 
@@ -131,7 +132,9 @@ class Window {
     if constexpr (std::is_nothrow_constructible_v<Value, Stored<T>>) {
       while (!futures_.empty()) {
         const auto& state = FutureAccess::state(futures_.front());
-        if (!state->done() || state->cancelled() || state->exception() != nullptr) return;
+        if (!state->finished()) return;
+        state->decode_alone();
+        if (state->exception() != nullptr) return;
         values_.push_back(std::move(state->value()));
         futures_.pop_front();
       }

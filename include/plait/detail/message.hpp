@@ -27,9 +27,21 @@ class PLAIT_EXPORT Message {
   Message() noexcept : inline_{} {}
   // Room for so many bytes, 64-byte aligned when they do not fit into a slot, or there are handles among them, and
   // 8-byte aligned otherwise. Throws OutOfSharedMemory or std::bad_alloc.
-  explicit Message(const wire::MessageSize& size);
+  explicit Message(const wire::MessageSize& size) : size_(size.bytes), inline_{} {
+    if (size.handles != 0 || size_ > inline_capacity) find_room(size.handles);
+  }
   // Takes over a block of the shared heap, made as a message (shm/message_block.hpp).
   Message(void* block, std::size_t size) noexcept : size_(size), place_(Place::shared), memory_(block) {}
+  // A copy of bytes that refer to no handles. Throws as above.
+  static Message copy_of(std::span<const std::byte> bytes);
+  // The same of what lies in a slot.
+  static Message from_slot(const std::byte* slot, std::size_t size) {
+    if (size > inline_capacity) return copy_of({slot, size});
+    Message message;
+    message.size_ = size;
+    std::copy_n(slot, inline_capacity, message.inline_);  // a constant number is faster than the right one
+    return message;
+  }
   Message(Message&& other) noexcept { take(other); }
   Message& operator=(Message&& other) noexcept {
     if (this != &other) {
@@ -54,6 +66,14 @@ class PLAIT_EXPORT Message {
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   // The same message once more, with references of its own for the handles that have not arrived. Throws as above.
   [[nodiscard]] Message copy() const;
+  // Copies it to a slot, which has room for slot_capacity. Not what lies in a block.
+  void copy_to_slot(std::byte* slot) const noexcept {
+    if (place_ == Place::here) {
+      std::copy_n(inline_, inline_capacity, slot);
+    } else {
+      std::copy_n(static_cast<const std::byte*>(memory_), size_, slot);
+    }
+  }
   // The block of the shared heap that holds the bytes, or nullptr.
   [[nodiscard]] void* block() const noexcept { return place_ == Place::shared ? memory_ : nullptr; }
   void reset() noexcept {
@@ -64,6 +84,7 @@ class PLAIT_EXPORT Message {
  private:
   enum class Place : std::uint8_t { here, own_memory, shared };
 
+  void find_room(std::size_t handles);
   void free_memory() noexcept;
   [[nodiscard]] std::span<std::uint64_t> list() const noexcept;
   void forget() noexcept {
@@ -74,7 +95,7 @@ class PLAIT_EXPORT Message {
     size_ = other.size_;
     place_ = other.place_;
     if (place_ == Place::here) {
-      std::copy_n(other.inline_, inline_capacity, inline_);  // a constant number is faster than the right one
+      std::copy_n(other.inline_, inline_capacity, inline_);
     } else {
       memory_ = other.memory_;
     }

@@ -121,9 +121,10 @@ struct OneCall {
   static Ref<State> submit(Source& source, Prepare prepare) {
     return source.submit_call(prepare);
   }
-  // Gives the values of a settled task to `sink`; throws its exception.
+  // Gives the values of a settled task, which nobody else uses, to `sink`; throws its exception.
   template <class Sink>
   static void collect(State& state, Sink sink) {
+    state.decode_alone();
     sink(std::move(state.value()));
   }
 };
@@ -146,6 +147,7 @@ struct ManyCalls {
   // The values before the call that threw, all at once where that can be, then what it threw.
   template <class Sink>
   static void collect(State& state, Sink sink) {
+    state.decode_alone();
     auto& chunk = state.value();
     if constexpr (requires { sink(all_at_once, std::move(chunk.values)); }) {
       sink(all_at_once, std::move(chunk.values));

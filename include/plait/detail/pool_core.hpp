@@ -118,7 +118,7 @@ class PLAIT_EXPORT ProcessBackend final : public PoolCore {
   auto submit(Prepare prepare, F&& f, Args&&... args) -> Ref<ResultState<Result<F, Args...>>> {
     const auto call = wire::make_call(std::forward<F>(f), std::forward<Args>(args)...);
     auto task = make_remote_task(*pool_, call, prepare);
-    if (!task->done()) pool_->post(task);
+    if (!task->done()) pool_->post(*task);
     return task;
   }
   template <class R, class... Args, class Prepare, class F>

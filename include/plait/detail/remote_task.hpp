@@ -28,8 +28,9 @@ class PLAIT_EXPORT RemoteBackend : public Driver {
  public:
   virtual void retain() noexcept = 0;
   virtual void release() noexcept = 0;
-  // Takes the task to run it later. Throws what `submit` is to throw; the task is then untouched.
-  virtual void post(Ref<RemoteTask> task) = 0;
+  // Takes a new task, of which no other thread knows yet, with a reference of its own, to run it later. Throws what
+  // `submit` is to throw; the task is then untouched.
+  virtual void post(RemoteTask& task) = 0;
   // Has the callbacks of a task run, that was settled without being posted, where those of others are.
   virtual void run_callbacks(Ref<RemoteTask> task) noexcept = 0;
 

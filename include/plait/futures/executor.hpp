@@ -108,7 +108,7 @@ auto Executor::submit(F&& f, Args&&... args) -> Future<wire::CallResult<F, Args.
   detail::Ref<detail::ResultState<R>> state;
   if (detail::RemoteBackend* remote = backend()) {
     auto task = detail::make_remote_task(*remote, wire::make_call(std::forward<F>(f), std::forward<Args>(args)...));
-    if (!task->done()) remote->post(task);
+    if (!task->done()) remote->post(*task);
     state = std::move(task);
   } else {
     wire::check_shippable<F, Args...>();

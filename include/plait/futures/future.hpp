@@ -144,6 +144,7 @@ template <class T>
 T Future<T>::result(Deadline timeout) && {
   if constexpr (std::is_object_v<T>) {
     state_->wait_for_outcome(timeout);
+    state_->decode_alone();
     return std::move(state_->value());
   } else {
     return std::as_const(*this).result(timeout);

@@ -220,6 +220,22 @@ TEST_P(ProcessPool, ATaskMayWaitForTheNextThatNeedsANewWorker) {
   opens.result();
 }
 
+// Some are in the lane of the worker that had the short ones, the others in the queue.
+TEST_P(ProcessPool, ATaskMayWaitForTheLastOfSeveralBehindIt) {
+  ProcessPoolExecutor pool({.max_workers = 2, .mp_context = context()});
+  const Fifo fifo;
+  for (int round = 0; round < 30; ++round) {
+    for (int x = 0; x < 50; ++x) EXPECT_EQ(pool.submit(square, x).result(), x * x);
+    auto waits = pool.submit(wait_for, fifo.path());
+    std::vector<Future<int>> squares;
+    for (int x = 0; x < 8; ++x) squares.push_back(pool.submit(square, x));
+    auto opens = pool.submit(open_for_writing, fifo.path());
+    EXPECT_GT(waits.result(), 0);
+    opens.result();
+    for (int x = 0; x < 8; ++x) EXPECT_EQ(squares[static_cast<std::size_t>(x)].result(), x * x);
+  }
+}
+
 // A worker that could not be started is tried again while tasks run, also when one of those waits for one behind it.
 TEST_P(ProcessPool, AWorkerRefusedIsStartedLater) {
   ProcessPoolExecutor pool({.max_workers = 2, .mp_context = context()});
