@@ -179,8 +179,9 @@ void FutureState::decode() noexcept {
 }
 
 void FutureState::decode_alone() noexcept {
-  const Word seen = word_.load(std::memory_order_acquire);  // pairs with the release in publish_with()
-  if ((seen & encoded) == 0 || !single_reference()) return;
+  if (!single_reference()) return;  // first: another may be decoding, who then lets go, and must be seen
+  const Word seen = word_.load(std::memory_order_relaxed);
+  if ((seen & encoded) == 0) return;
   materialize();
   word_.store(seen & ~encoded, std::memory_order_relaxed);  // nobody else looks
 }

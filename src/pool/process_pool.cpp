@@ -129,34 +129,33 @@ void ProcessPoolCore::post(RemoteTask& task) {
   settle(settled, false);
 }
 
-// Straight into a lane if there is room: as yet nobody can cancel it.
+// Straight into a lane, if none waits before it and one is to have it: as yet nobody can cancel it.
 void ProcessPoolCore::take_new(RemoteTask& task) {
-  Worker* const worker = pending_.empty() && !lanes_full_ ? worker_with_room() : nullptr;
-  if (worker != nullptr) {
+  const bool is_next = pending_.empty() && !lanes_full_;
+  if (Worker* const worker = is_next ? next_worker(Spread::if_long, 0) : nullptr) {
     task.state().start_new();
     return give(*worker, keep_new(task));
   }
   pending_.push_back(keep_new(task));
-  if (!lanes_full_) feed();
+  if (!is_next && !lanes_full_) feed();
 }
 
-void ProcessPoolCore::feed() {
+void ProcessPoolCore::feed(Spread spread) {
   while (!pending_.empty()) {
-    Worker* worker = worker_with_room();
-    if (worker == nullptr) {
-      lanes_full_ = true;
-      return;
-    }
+    Worker* const worker = next_worker(spread, pending_.size() - 1);
+    if (worker == nullptr) return;
     Ref<RemoteTask> task = pending_.pop_front();
     if (begin(*task)) give(*worker, std::move(task));
   }
 }
 
-// The worker to give the next task to: an idle one, the warmest first; else a new one; else the least busy. But short
-// tasks go to the warmest alone, or wait for it, if it will be done with all of them before another can wake up.
-Worker* ProcessPoolCore::worker_with_room() {
+// The worker to give the next task to, behind which `others` wait: an idle one, the warmest first; else a new one; else
+// the least busy. But short tasks go to the warmest alone, if it will be done with all of them before another can wake
+// up. nullptr: the task is to wait, be it for the warmest, or because all lanes are full.
+Worker* ProcessPoolCore::next_worker(Spread spread, std::size_t others) {
   if (hot_ != nullptr && hot_->idle() && !hot_->retiring) return hot_;
-  if (hot_ != nullptr && collector_watches_ && !hot_->retiring && !worth_sharing(*hot_, pending_.size())) {
+  if (spread == Spread::if_long && collector_will_look() && hot_ != nullptr && !hot_->retiring &&
+      !worth_sharing(*hot_, others)) {
     return hot_->has_room(depth_) ? hot_ : nullptr;
   }
   Worker* least_busy = nullptr;
@@ -169,12 +168,15 @@ Worker* ProcessPoolCore::worker_with_room() {
   if (workers_.size() < config_.max_workers) {
     if (Worker* started = try_start_worker()) return started;
   }
-  return least_busy != nullptr && least_busy->has_room(depth_) ? least_busy : nullptr;
+  if (least_busy != nullptr && least_busy->has_room(depth_)) return least_busy;
+  lanes_full_ = true;
+  return nullptr;
 }
 
-// Whether another worker should get a part of what this one has, and of what waits, even if it must be woken for it.
-bool ProcessPoolCore::worth_sharing(const Worker& worker, std::uint64_t waiting) noexcept {
-  return worker.time_per_task * static_cast<std::int64_t>(worker.tasks_held() + waiting) >= price_of_waking;
+// Whether another worker should get a part of what this one has, and of so many others, even if it must be woken.
+bool ProcessPoolCore::worth_sharing(const Worker& worker, std::size_t others) noexcept {
+  const auto tasks = static_cast<std::int64_t>(worker.tasks_held() + others);
+  return tasks > 0 && worker.time_per_task >= std::chrono::nanoseconds(price_of_waking) / tasks;
 }
 
 void ProcessPoolCore::give(Worker& worker, Ref<RemoteTask> task) {

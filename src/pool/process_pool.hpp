@@ -4,7 +4,7 @@
 // The process pool: gives encoded tasks to worker processes, brings their outcomes back, replaces workers that die.
 // docs/design/process-pool.md tells the whole mechanism; in short:
 //
-//  * submit puts a task into the lane of a worker with room, else at the end of `pending_`.
+//  * submit puts a task into the lane of the worker that is to have it, or, if it is to wait, at the end of `pending_`.
 //  * Outcomes are collected from the lanes by whoever is there: a thread that waits for a future (help), or the
 //    pool's own collector thread, which sleeps on the doorbell while nobody helps.
 //  * Who arms the doorbell looks at lanes, deaths and stop requests once more before anybody sleeps on it.
@@ -72,6 +72,8 @@ class ProcessPoolCore final : public detail::ProcessPool {
 
  private:
   enum class Phase : std::uint8_t { open, closing, closed };
+  // Whether a task goes to a free worker although it is said to be short.
+  enum class Spread : std::uint8_t { if_long, at_once };
 
   // Tasks are stacked up before a busy worker for so long rather than that another is woken, which takes as long.
   static constexpr std::chrono::microseconds price_of_waking{20};
@@ -79,9 +81,9 @@ class ProcessPoolCore final : public detail::ProcessPool {
   // Taking tasks (process_pool.cpp); under mutex_.
   void check_takes_tasks() const;
   void take_new(detail::RemoteTask& task);
-  void feed();
-  [[nodiscard]] Worker* worker_with_room();
-  [[nodiscard]] static bool worth_sharing(const Worker& worker, std::uint64_t waiting) noexcept;
+  void feed(Spread spread = Spread::if_long);
+  [[nodiscard]] Worker* next_worker(Spread spread, std::size_t others);
+  [[nodiscard]] static bool worth_sharing(const Worker& worker, std::size_t others) noexcept;
   [[nodiscard]] Worker* try_start_worker();
   [[nodiscard]] std::unique_ptr<Worker> make_worker();
   Worker& start_worker(std::unique_ptr<Worker> worker);
@@ -101,6 +103,7 @@ class ProcessPoolCore final : public detail::ProcessPool {
   void adapt_depth(Worker& worker, std::uint64_t outcomes);
   void rebalance();
   void notice_long_tasks();
+  [[nodiscard]] static Spread spread_behind(const Worker& worker) noexcept;
   [[nodiscard]] bool has_stack() const noexcept;
   [[nodiscard]] bool another_is_free() const noexcept;
   void handle_exit(WorkerExit exit, TaskList& settled);
@@ -111,7 +114,9 @@ class ProcessPoolCore final : public detail::ProcessPool {
   void begin_closing() noexcept;
   void join();
 
-  // Sleeping and waking (process_pool_collector.cpp); the first two under mutex_.
+  // Sleeping and waking (process_pool_collector.cpp); the first three under mutex_.
+  // Soon, and learns how long tasks take: so they may be stacked.
+  [[nodiscard]] bool collector_will_look() const noexcept { return collector_watches_ && !collector_is_away_; }
   void stop_helping() noexcept;
   void arm_bell() noexcept;
   [[nodiscard]] bool something_to_do() noexcept;
@@ -131,6 +136,7 @@ class ProcessPoolCore final : public detail::ProcessPool {
   bool handle_exits();
   std::optional<WorkerExit> next_exit() noexcept;
   bool run_deferred_callbacks() noexcept;
+  void leave_for_callbacks();
   bool close_when_idle();
   [[nodiscard]] bool closed();
   void sleep_until_something_happens() noexcept;
@@ -150,7 +156,7 @@ class ProcessPoolCore final : public detail::ProcessPool {
   std::vector<std::unique_ptr<Worker>> workers_;
   Worker* hot_ = nullptr;    // the worker that was busy last: its cache is warm and it may still spin
   std::uint64_t depth_ = 2;  // how many tasks a lane may hold while others wait
-  bool lanes_full_ = false;  // no worker had room, and nothing was collected since
+  bool lanes_full_ = false;  // of no worker there was room in the lane, and nothing was collected since
   std::uint32_t posts_since_visit_ = 0;
   std::uint64_t task_number_ = 0;
   RestartLimit restarts_;
@@ -162,6 +168,7 @@ class ProcessPoolCore final : public detail::ProcessPool {
   bool bell_left_silent_ = false;  // nothing was in a lane when the last helper left: the next post arms
   bool collector_started_ = false;
   bool collector_watches_ = false;         // it is awake, or naps: the bell need not be armed
+  bool collector_is_away_ = false;         // it runs callbacks, for as long as they take
   bool outcomes_come_thick_ = false;       // its last look found many
   std::uint64_t collected_by_others_ = 0;  // since it last went to sleep
   std::chrono::microseconds nap_{100};     // its next

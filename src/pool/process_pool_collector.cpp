@@ -37,7 +37,7 @@ void ProcessPoolCore::help(bool (*done)(const void*) noexcept, const void* conte
   if (inherited() || is_collector()) return;
   helpers_.fetch_add(1, std::memory_order_seq_cst);
   block_->bell.disarm();
-  block_->set_somebody_waits(true);
+  block_->set_somebody_helps(true);
   const auto begin = os::SpinBudget::Clock::now();
   os::SpinBudget budget{std::chrono::nanoseconds(help_budget_ns_.load(std::memory_order_relaxed))};
   const bool found = budget.spin([&] {
@@ -59,7 +59,7 @@ void ProcessPoolCore::help(bool (*done)(const void*) noexcept, const void* conte
 
 void ProcessPoolCore::stop_helping() noexcept {
   if (helpers_.fetch_sub(1, std::memory_order_seq_cst) != 1) return;
-  block_->set_somebody_waits(false);
+  block_->set_somebody_helps(false);
   if (collector_watches_) return;
   const bool all_idle = std::ranges::all_of(workers_, [](const auto& worker) { return worker->idle(); });
   bell_left_silent_ = all_idle;  // nothing can ring before the next post
@@ -104,11 +104,11 @@ void ProcessPoolCore::sleep_until_something_happens() noexcept {
   std::optional<std::chrono::steady_clock::time_point> nap_until;
   {
     const std::scoped_lock lock(mutex_);
+    collector_is_away_ = false;
     const bool traffic = std::exchange(collected_by_others_, 0) != 0 || std::exchange(outcomes_come_thick_, false) ||
                          helpers_.load(std::memory_order_seq_cst) > 0;
     if (traffic || has_stack()) {
       nap_until = std::chrono::steady_clock::now() + nap_;
-      if (!traffic) nap_until = std::max(*nap_until, next_start_);  // no sooner can a worker be started
       nap_ = std::min(nap_ * 2, longest_nap);
       naps_.store(1, std::memory_order_seq_cst);
       if (has_requests()) return naps_.store(0, std::memory_order_seq_cst);
@@ -194,6 +194,14 @@ void ProcessPoolCore::defer_callbacks(Ref<RemoteTask> task) noexcept {
   wake_collector();
 }
 
+// Nobody notices meanwhile that a task is long, so none is to wait for another while a worker is free.
+void ProcessPoolCore::leave_for_callbacks() {
+  const std::scoped_lock lock(mutex_);
+  collector_is_away_ = true;
+  lanes_full_ = false;
+  feed();
+}
+
 bool ProcessPoolCore::run_deferred_callbacks() noexcept {
   if (!has_deferred_.exchange(false, std::memory_order_seq_cst)) return false;
   TaskList tasks;
@@ -201,6 +209,7 @@ bool ProcessPoolCore::run_deferred_callbacks() noexcept {
     const std::scoped_lock lock(deferred_mutex_);
     tasks.append(std::move(deferred_));
   }
+  leave_for_callbacks();
   while (!tasks.empty()) tasks.pop_front()->run_callbacks();
   return true;
 }

@@ -61,10 +61,12 @@ std::string describe_exception(const std::exception_ptr& error) {
 std::uint64_t ProcessPoolCore::collect(TaskList& settled) {
   std::uint64_t freed = 0;
   for (const auto& worker : workers_) freed += collect_lane(*worker, settled);
-  if (freed == 0) return 0;
-  lanes_full_ = false;
-  feed();
-  if (pending_.empty()) rebalance();
+  if (freed != 0) {
+    lanes_full_ = false;
+    feed();
+    if (pending_.empty()) rebalance();
+  }
+  if (collector_is_away_) notice_long_tasks();  // in its place
   return freed;
 }
 
@@ -133,11 +135,11 @@ bool ProcessPoolCore::take_outcome(Worker& worker, TaskList& settled) {
 // dry while tasks wait, back to the least when tasks are long.
 void ProcessPoolCore::adapt_depth(Worker& worker, std::uint64_t outcomes) {
   const auto now = std::chrono::steady_clock::now();
-  const std::chrono::steady_clock::duration estimate =
-      (now - worker.last_collected) / static_cast<std::int64_t>(outcomes);
+  auto estimate = (now - worker.last_collected) / static_cast<std::int64_t>(outcomes);
   const bool was_idle = std::exchange(worker.was_left_idle, worker.idle());
-  // What was idle in between says little about short tasks: then the former estimate is the better one.
-  worker.time_per_task = was_idle && estimate < price_of_waking ? std::min(estimate, worker.time_per_task) : estimate;
+  // Short tasks may seem long because the worker was idle for a while, or another ran in its place.
+  if (estimate < price_of_waking) estimate = std::min(estimate, worker.time_per_task * (was_idle ? 1 : 2));
+  worker.time_per_task = estimate;
   if (worker.time_per_task > long_task) {
     depth_ = least_depth;
   } else if (worker.idle() && !pending_.empty()) {
@@ -150,12 +152,13 @@ void ProcessPoolCore::adapt_depth(Worker& worker, std::uint64_t outcomes) {
   help_budget_ns_.store(budget.current().count(), std::memory_order_relaxed);
 }
 
-// Nothing waits any more: the busiest worker gives up half of what it has not begun, if another could run it.
+// The busiest worker gives up half of what it has not begun, if another could run it.
 void ProcessPoolCore::rebalance() {
   if (broken_ != nullptr || workers_.empty() || !another_is_free()) return;
   Worker& busiest = **std::ranges::max_element(workers_, {}, &Worker::tasks_held);
   if (busiest.tasks_held() < 2 || !worth_sharing(busiest, 0)) return;
   if (std::ranges::none_of(workers_, &is_free) && try_start_worker() == nullptr) return;
+  const Spread spread = spread_behind(busiest);
   std::uint64_t wanted = busiest.tasks_held() / 2;
   for (std::uint64_t at = busiest.lane.next_position(); wanted > 0 && at-- > busiest.lane.oldest_position();) {
     if (busiest.sent(at).kind != Worker::Sent::task) continue;
@@ -163,21 +166,28 @@ void ProcessPoolCore::rebalance() {
     pending_.push_front(busiest.take(at));
     --wanted;
   }
-  feed();
+  feed(spread);
+}
+
+// Tasks behind a long one may be long too.
+ProcessPoolCore::Spread ProcessPoolCore::spread_behind(const Worker& worker) noexcept {
+  return worker.time_per_task > long_task ? Spread::at_once : Spread::if_long;
 }
 
 // A task that has been running for long tells as much as one that is done.
 void ProcessPoolCore::notice_long_tasks() {
   const auto now = std::chrono::steady_clock::now();
   for (const auto& worker : workers_) {
-    if (!worker->idle()) worker->time_per_task = std::max(worker->time_per_task, now - worker->last_collected);
+    if (worker->idle()) continue;
+    const auto busy_since = worker->was_left_idle ? worker->seen_busy_since(now) : worker->last_collected;
+    worker->time_per_task = std::max(worker->time_per_task, now - busy_since);
   }
-  if (pending_.empty()) {
-    rebalance();
-  } else if (std::ranges::any_of(workers_, &is_free) || (workers_.size() < config_.max_workers && now >= next_start_)) {
+  const bool can_start = workers_.size() < config_.max_workers && now >= next_start_;
+  if (!pending_.empty() && (can_start || std::ranges::any_of(workers_, &is_free))) {
     lanes_full_ = false;
-    feed();
+    feed(hot_ != nullptr ? spread_behind(*hot_) : Spread::if_long);
   }
+  rebalance();
 }
 
 // Tasks wait behind others although a worker is free: the collector must see that they do not wait for long.
@@ -196,6 +206,7 @@ bool ProcessPoolCore::collect_and_settle() noexcept {
   {
     const std::scoped_lock lock(mutex_);
     collector_watches_ = true;
+    collector_is_away_ = false;
     outcomes_come_thick_ = collect(settled) >= many_outcomes;
     notice_long_tasks();
   }
@@ -206,10 +217,12 @@ bool ProcessPoolCore::collect_and_settle() noexcept {
 
 void ProcessPoolCore::settle(TaskList& settled, bool may_run_callbacks) noexcept {
   const bool announced = !may_run_callbacks && !settled.empty();  // the collector itself need not
+  bool is_away = false;
   while (!settled.empty()) {
     Ref<RemoteTask> task = settled.pop_front();
     if (task->publish()) continue;
     if (may_run_callbacks) {
+      if (!std::exchange(is_away, true)) leave_for_callbacks();
       task->run_callbacks();
       continue;
     }

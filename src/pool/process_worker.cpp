@@ -155,7 +155,7 @@ class TaskWaiter {
     const auto seat = seats.take(block_.owner);
     if (!seat) return nullptr;
     PLAIT_KILL_POINT("pool.seat.taken");
-    lull_.wait([&] { return pool.somebody_waits() || !seats.holds(*seat, block_.owner); });
+    lull_.wait([&] { return pool.somebody_helps() || !seats.holds(*seat, block_.owner); });
     Slot* slot = nullptr;
     budget_.spin([&] { return (slot = lane_.try_claim()) != nullptr || !seats.holds(*seat, block_.owner); });
     seats.leave(block_.owner);

@@ -39,7 +39,7 @@ class TaskLull {
       return;
     }
     const auto end = Clock::now() + length_;
-    if (length_ > yields_from) sched_yield();  // to who sends, or to another worker
+    if (length_ > yields_from && !over()) sched_yield();  // to who sends, or to another worker
     while (!over()) {
       if (Clock::now() >= end) {
         has_waited_ = true;

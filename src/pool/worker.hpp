@@ -7,6 +7,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <new>
 #include <utility>
@@ -67,9 +68,21 @@ class Worker {
     lane.publish();
   }
 
+  static_assert(detail::Message::inline_capacity <= detail::Message::slot_capacity &&
+                    detail::Message::slot_capacity == shm::Slot::inline_capacity,
+                "what lies in a message fits into a slot");
   static constexpr shm::Content content_of(Sent kind) noexcept {
     if (kind == Sent::quit) return shm::Content::quit;
     return kind == Sent::task ? shm::Content::call : shm::Content::initialize;
+  }
+
+  // When its oldest task was looked at for the first time.
+  std::chrono::steady_clock::time_point seen_busy_since(std::chrono::steady_clock::time_point now) noexcept {
+    if (seen_position_ != lane.oldest_position()) {
+      seen_position_ = lane.oldest_position();
+      seen_at_ = now;
+    }
+    return seen_at_;
   }
 
   struct Record {
@@ -101,6 +114,8 @@ class Worker {
 
  private:
   std::uint64_t tasks_held_ = 0;
+  std::uint64_t seen_position_ = std::numeric_limits<std::uint64_t>::max();
+  std::chrono::steady_clock::time_point seen_at_;
   std::array<Record, shm::TaskRing::capacity> records_{};
 };
 

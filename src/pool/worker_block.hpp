@@ -58,13 +58,15 @@ class WorkerSeats {
 struct PoolBlock {
   explicit PoolBlock(std::uint32_t spinners) noexcept : seats(spinners) {}
 
-  // A hint for workers, that a thread of the host waits for an outcome, be it for another's.
-  [[nodiscard]] bool somebody_waits() const noexcept { return waited_for.load(std::memory_order_relaxed); }
-  void set_somebody_waits(bool waits) noexcept { waited_for.store(waits, std::memory_order_relaxed); }
+  // A hint for workers, that a thread of the host waits for an outcome, and looks for it. Relaxed: it orders nothing.
+  [[nodiscard]] bool somebody_helps() const noexcept { return helped.load(std::memory_order_relaxed); }
+  void set_somebody_helps(bool helps) noexcept {
+    if (somebody_helps() != helps) helped.store(helps, std::memory_order_relaxed);
+  }
 
   shm::Doorbell bell;
   alignas(64) WorkerSeats seats;
-  alignas(64) std::atomic<bool> waited_for{false};
+  alignas(64) std::atomic<bool> helped{false};
 };
 
 struct WorkerBlock {

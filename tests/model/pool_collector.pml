@@ -464,7 +464,7 @@ proctype Collector() {
               napping = naps;
               if
               :: atomic { !napping -> naps = false }
-              :: atomic { napping && (traffic || !pausing) -> napping = false; naps = false; nap_expired = true }
+              :: atomic { napping -> napping = false; naps = false; nap_expired = true }
               fi
            fi;
            traffic = false

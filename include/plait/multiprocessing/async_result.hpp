@@ -49,6 +49,7 @@ class AsyncResult {
     if constexpr (std::is_void_v<T>) {
       state_->value();
     } else {
+      state_->decode_alone();
       return std::move(state_->value());
     }
   }

@@ -23,7 +23,7 @@ namespace {
 
 ChannelReceiver::~ChannelReceiver() {
   socket_.reset();
-  // release: pairs with the acquire in check_receivers, which then asks the kernel
+  // release: pairs with the acquire in somebody_receives, which then asks the kernel
   shared_.closings.fetch_add(1, std::memory_order_release);
 }
 

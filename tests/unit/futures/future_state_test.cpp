@@ -153,6 +153,7 @@ class EncodedState final : public ResultState<std::string> {
 
 struct Encoded {
   Ref<EncodedState> state = Ref<EncodedState>::adopt(new EncodedState(false));
+  Ref<EncodedState> second;
 };
 
 TEST(FutureState, DecodesWhenAskedAndNotBefore) {
@@ -182,6 +183,25 @@ TEST(FutureStateRaces, DecodedOnceHoweverManyAsk) {
   race<Encoded>([] { return std::make_unique<Encoded>(); },
                 {[](Encoded& it) { EXPECT_TRUE(it.state->finish()); }, ask, ask, ask},
                 [](Encoded& it) { EXPECT_EQ(it.state->decodings, 1); });
+}
+
+// Who has the last reference may find that the others have decoded it, and have just let go.
+TEST(FutureStateRaces, DecodedOnceByWhoIsLeftAlone) {
+  const auto ask_and_let_go = [](Encoded& it) {
+    const Ref<EncodedState> mine = std::move(it.second);
+    EXPECT_EQ(mine->value(), "decoded");
+  };
+  const auto ask_alone = [](Encoded& it) {
+    it.state->decode_alone();
+    EXPECT_EQ(it.state->value(), "decoded");
+  };
+  const auto decoded_soon = [] {
+    auto it = std::make_unique<Encoded>();
+    EXPECT_TRUE(it->state->finish());
+    it->second = it->state;
+    return it;
+  };
+  race<Encoded>(decoded_soon, {ask_and_let_go, ask_alone}, [](Encoded& it) { EXPECT_EQ(it.state->decodings, 1); });
 }
 
 // A driver that settles the state which it is asked to help with.
