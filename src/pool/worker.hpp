@@ -3,7 +3,6 @@
 //
 // The pool's side of one worker process: its lane, and which task is where in it. Guarded by the pool's mutex.
 
-#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdint>

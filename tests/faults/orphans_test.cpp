@@ -4,7 +4,6 @@
 
 #include <string>
 
-#include "os/sanitizer.hpp"
 #include "shared_objects.hpp"
 
 namespace plait::faults {

@@ -162,7 +162,7 @@ inline start_second() {
 #endif
 }
 
-inline worker_with_room() {
+inline next_worker() {
   if
   :: IDLE(hot) -> target = hot
 #ifdef STACK_UNWATCHED
@@ -191,7 +191,7 @@ inline worker_with_room() {
 inline feed() {
   if
   :: queue != nothing ->
-     worker_with_room();
+     next_worker();
      if
      :: target == NONE -> lanes_full = true
      :: else ->

@@ -13,7 +13,6 @@
 #include <chrono>
 #include <csignal>
 #include <cstddef>
-#include <exception>
 #include <filesystem>
 #include <iterator>
 #include <optional>

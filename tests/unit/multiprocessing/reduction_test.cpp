@@ -12,7 +12,6 @@
 #include <vector>
 
 #include "connection_helpers.hpp"
-#include "os/sanitizer.hpp"
 #include "plait/futures.hpp"
 #include "plait/wire.hpp"
 

@@ -12,7 +12,6 @@
 #include <utility>
 #include <vector>
 
-#include "os/sanitizer.hpp"
 #include "plait/errors.hpp"
 #include "plait/futures.hpp"
 #include "plait/wire.hpp"

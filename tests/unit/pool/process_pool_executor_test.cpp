@@ -28,8 +28,6 @@
 #include <thread>
 #include <vector>
 
-#include "os/sanitizer.hpp"
-
 namespace plait::futures {
 namespace {
 
