@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plait/multiprocessing/dummy.hpp"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
@@ -20,14 +22,22 @@ struct Children {
   struct Child {
     std::uint64_t parent, child;
   };
-  std::mutex mutex;
+  std::mutex mutex;  // fork() waits for it
   std::vector<Child> all;
 
   static Children& get() {
     static auto* const children = new Children;
     return *children;
   }
+
+ private:
+  Children() {
+    pthread_atfork([] { get().mutex.lock(); }, [] { get().mutex.unlock(); }, [] { get().mutex.unlock(); });
+  }
 };
+
+// Before main(), so that no fork comes between.
+[[maybe_unused]] const Children& made_early = Children::get();
 
 }  // namespace
 

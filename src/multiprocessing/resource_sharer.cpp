@@ -7,7 +7,6 @@
 #include <chrono>
 #include <memory>
 #include <mutex>
-#include <new>
 #include <optional>
 #include <string>
 #include <thread>
@@ -83,6 +82,9 @@ void after_fork_in_child() noexcept {
   state().deposits.clear();
   state().mutex.unlock();
 }
+// Before main(), so that no fork comes between.
+[[maybe_unused]] const State& made_early = state();
+[[maybe_unused]] const int registered = pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 
 // Under the mutex.
 void close_if_empty(State& all) noexcept {
@@ -144,10 +146,18 @@ void serve(const std::shared_ptr<Office>& office) noexcept {
   }
 }
 
+// The fork server has to be taken while there is no other thread yet. Without the mutex, for which its fork waits.
+void before_there_is_a_thread() {
+  State& all = state();
+  {
+    const std::scoped_lock lock(all.mutex);
+    if (all.office != nullptr) return;
+  }
+  if (!process::in_child()) process::Family::get().take_fork_server();
+}
+
+// Under the mutex.
 void open_office(State& all) {
-  if (!process::in_child()) process::Family::get().take_fork_server();  // while there is no other thread yet
-  static const int registered = pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
-  if (registered != 0) throw std::bad_alloc();
   auto office = std::make_shared<Office>();
   const os::BlockAllSignals blocked;  // the host's signals are for the host's threads
   std::thread([office] { serve(office); }).detach();
@@ -159,6 +169,7 @@ void open_office(State& all) {
 SharedResource deposit(std::vector<os::FileDescriptor> descriptors, Fetched how_often) {
   std::uint64_t secret = 0;
   os::fill_with_random(std::as_writable_bytes(std::span(&secret, 1)));
+  before_there_is_a_thread();
   State& all = state();
   const std::scoped_lock lock(all.mutex);
   const std::uint64_t number = ++all.last_number;

@@ -17,7 +17,8 @@ namespace {
 // relaxed: the child that counts has one thread; those it creates later are ordered by their creation
 void count_fork() noexcept { detail::fork_count.fetch_add(1, std::memory_order_relaxed); }
 
-[[maybe_unused]] const int registered = pthread_atfork(nullptr, nullptr, count_fork);
+// Before static objects are made, so that those that register handlers come after it.
+[[gnu::constructor(101)]] void register_first() { static_cast<void>(pthread_atfork(nullptr, nullptr, count_fork)); }
 
 }  // namespace
 

@@ -33,6 +33,7 @@ pthread_key_t thread_end_key() {
   }();
   return key;
 }
+[[maybe_unused]] const pthread_key_t made_early = thread_end_key();
 
 }  // namespace
 

@@ -22,6 +22,9 @@ std::atomic<std::uint64_t> watched[NSIG];
 // and then looks at that.
 std::atomic<int> running{0};
 
+// In a child they run in threads that are not there. Before main(): one forked meanwhile would not run it.
+[[maybe_unused]] const int registered = pthread_atfork(nullptr, nullptr, [] { running.store(0); });
+
 std::uint64_t mine(int event) noexcept {
   return static_cast<std::uint64_t>(getpid()) << 32U | static_cast<std::uint32_t>(event);
 }
@@ -38,8 +41,6 @@ void on_signal(int number) {
 }  // namespace
 
 SignalWatch::SignalWatch(int number, int event) : number_(number), word_(mine(event)) {
-  static const int registered = pthread_atfork(nullptr, nullptr, [] { running.store(0); });  // they run over there
-  if (registered != 0) throw_system_error(registered, "pthread_atfork");
   if (number <= 0 || number >= NSIG) throw_system_error(EINVAL, "sigaction", "signal " + std::to_string(number));
   std::uint64_t none = watched[number].load();
   if (none >> 32U == static_cast<std::uint64_t>(getpid()) || !watched[number].compare_exchange_strong(none, word_)) {

@@ -19,21 +19,19 @@ constinit SpinSeats seats_of_waiters;
 }  // namespace
 
 int SpinSeats::count() noexcept {
+  static constinit std::atomic<int> known{not_counted};
+  // relaxed throughout: a number that does not change
+  if (const int count = known.load(std::memory_order_relaxed); count != not_counted) return count;
+  int count = 1;
   try {
-    return process_cpu_count() - 1;
-  } catch (...) {
-    return 1;
+    count = process_cpu_count() - 1;
+  } catch (...) {  // no memory
   }
+  known.store(count, std::memory_order_relaxed);
+  return count;
 }
 
-bool has_one_processor() noexcept {
-  constexpr int not_counted = -1;
-  static constinit std::atomic<int> others{not_counted};
-  // relaxed throughout: a number that does not change
-  if (others.load(std::memory_order_relaxed) == not_counted)
-    others.store(SpinSeats::count(), std::memory_order_relaxed);
-  return others.load(std::memory_order_relaxed) == 0;
-}
+bool has_one_processor() noexcept { return SpinSeats::count() == 0; }
 
 SpinSeats& SpinSeats::of_waiters() noexcept { return seats_of_waiters; }
 

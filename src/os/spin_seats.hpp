@@ -29,7 +29,8 @@ class SpinSeats {
     SpinSeats* seats_;
   };
 
-  // How many there are: one less than processors. (If memory to find that out is exhausted: one.)
+  // How many there are: one less than processors, when it was first asked for. (If memory to find that out is
+  // exhausted: one.)
   static int count() noexcept;
 
   // Those of the threads of this process that wait for each other. After a fork the child has them all.

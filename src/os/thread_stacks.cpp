@@ -124,7 +124,7 @@ constexpr bool has(std::uint64_t mask, int signal) noexcept { return (mask >> (s
 
 // That which has the handler, or 0; changed together under the mutex, for which fork() waits.
 int question_signal = 0;
-std::mutex question_signal_mutex;
+constinit std::mutex question_signal_mutex;
 
 bool is_default(int signal) noexcept {
   struct sigaction present {};
@@ -157,19 +157,20 @@ int find_signal(std::span<const pid_t> threads) {
   return best;
 }
 
+// Before main(): a child that is forked while they are registered would not run them.
+[[maybe_unused]] const int registered =
+    pthread_atfork([] { question_signal_mutex.lock(); }, [] { question_signal_mutex.unlock(); },
+                   [] {
+                     const int signal = std::exchange(question_signal, 0);
+                     if (signal != 0) give_back(signal);  // in the midst of a dump
+                     question_signal_mutex.unlock();
+                   });
+
 // Has the handler while it lives, on a signal that nobody uses.
 class QuestionSignal {
  public:
   explicit QuestionSignal(std::span<const pid_t> threads) : number_(find_signal(threads)) {
     if (number_ == 0) throw_system_error(EBUSY, "sigaction", "every real-time signal has a handler");
-    static const int registered =
-        pthread_atfork([] { question_signal_mutex.lock(); }, [] { question_signal_mutex.unlock(); },
-                       [] {
-                         const int signal = std::exchange(question_signal, 0);
-                         if (signal != 0) give_back(signal);  // in the midst of a dump
-                         question_signal_mutex.unlock();
-                       });
-    if (registered != 0) throw_system_error(registered, "pthread_atfork");
     const std::scoped_lock lock(question_signal_mutex);
     question_signal = number_;
     struct sigaction action {};

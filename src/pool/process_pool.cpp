@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "os/fork_generation.hpp"
+#include "os/spin_seats.hpp"
 #include "plait/errors.hpp"
 #include "plait/os.hpp"
 #include "pool/worker.hpp"
@@ -29,12 +30,6 @@ constexpr std::chrono::milliseconds start_retry_pause{50};
 constexpr std::chrono::seconds grace{1};
 // Every so many-th post looks for outcomes: who submits a stream of tasks needs no collector.
 constexpr std::uint32_t posts_between_visits = 16;
-
-// One core is left to the threads that wait for the workers.
-std::uint32_t spin_seats() {
-  static const int cpus = os::process_cpu_count();  // asking takes longer than starting a process
-  return static_cast<std::uint32_t>(std::max(cpus - 1, cpus > 1 ? 1 : 0));
-}
 
 process::StartMethod start_method(const std::string& name) {
   if (name == "spawn") return process::StartMethod::spawn;
@@ -66,7 +61,8 @@ class ExitForwarder final : public process::ExitListener {
 ProcessPoolCore::ProcessPoolCore(detail::ProcessPoolConfig config)
     : config_(std::move(config)),
       generation_(os::fork_generation()),
-      block_(new(Heap::get().allocate(sizeof(PoolBlock))) PoolBlock(spin_seats())),
+      block_(new (Heap::get().allocate(sizeof(PoolBlock)))
+                 PoolBlock(static_cast<std::uint32_t>(os::SpinSeats::count()))),
       restarts_(deaths_allowed_per_worker * config_.max_workers, deaths_period) {
   farewell_ = Message::copy_of(config_.farewell);
 }

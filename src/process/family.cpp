@@ -47,9 +47,6 @@ Family& Family::get() {
   if (Family* made = family.load(std::memory_order_acquire)) return *made;
   const std::scoped_lock lock(making);
   if (Family* made = family.load(std::memory_order_relaxed)) return *made;
-  static const int registered =
-      pthread_atfork(&Family::before_fork, &Family::after_fork_in_parent, &Family::after_fork_in_child);
-  if (registered != 0) throw std::bad_alloc();
   family.store(new Family, std::memory_order_release);
   return *family;
 }
@@ -197,6 +194,9 @@ void Family::make_server(std::unique_lock<std::mutex>& lock) {
   server_ = std::move(server);
   had_server_ = true;
 }
+
+[[maybe_unused]] const int Family::registered_ =
+    pthread_atfork(&Family::before_fork, &Family::after_fork_in_parent, &Family::after_fork_in_child);
 
 void Family::before_fork() noexcept {
   making.lock();

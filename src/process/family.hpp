@@ -42,6 +42,7 @@ class Family {
   void start_by_server(const std::shared_ptr<ChildProcess>& child, Command command, Entry entry, std::uint32_t owner);
   void make_server(std::unique_lock<std::mutex>& lock);
 
+  static const int registered_;  // for fork(), before main(): a child that is forked meanwhile would not run them
   static void before_fork() noexcept;
   static void after_fork_in_parent() noexcept;
   static void after_fork_in_child() noexcept;

@@ -117,9 +117,14 @@ class Holds {
     }
   }
 
-  std::mutex mutex_;
+  std::mutex mutex_;  // fork() waits for it
   std::unordered_map<SharedObject*, Hold*> holds_;
 };
+
+namespace {
+// Before main(), so that no fork comes between.
+[[maybe_unused]] const Holds& made_early = Holds::get();
+}  // namespace
 
 Hold& Hold::create(SharedObject& object) {
   bool registered = false;

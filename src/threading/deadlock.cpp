@@ -95,10 +95,8 @@ std::string name_of(const void* lock) {
 class Watch {
  public:
   // Never destroyed: static locks are released to the end.
-  static Watch& get() {
-    static auto* const watch = new Watch;
-    return *watch;
-  }
+  static void make() { made_ = new Watch; }
+  static Watch& get() { return *made_; }
 
   // Of the calling thread; when it ends, what it still holds has no owner any more.
   static ThreadId self() noexcept {
@@ -214,9 +212,7 @@ class Watch {
  private:
   Watch() {
     Stack::here();  // loads what it needs, outside of any lock
-    static Watch* watch = nullptr;
-    watch = this;
-    pthread_atfork([] { watch->mutex_.lock(); }, [] { watch->mutex_.unlock(); }, [] { watch->mutex_.unlock(); });
+    pthread_atfork([] { get().mutex_.lock(); }, [] { get().mutex_.unlock(); }, [] { get().mutex_.unlock(); });
   }
 
   ThreadRecord& this_thread() { return threads_[self()]; }
@@ -271,6 +267,8 @@ class Watch {
     return text + "  which this thread itself holds, acquired at\n" + locks_[held].acquired_at.text();
   }
 
+  static constinit inline Watch* made_ = nullptr;
+
   std::mutex mutex_;
   std::map<const void*, LockRecord> locks_;
   std::map<ThreadId, ThreadRecord> threads_;
@@ -282,11 +280,15 @@ bool is_watching() noexcept {
   static const bool watching = [] {
     const char* const value = std::getenv("PLAIT_DEADLOCK");
     const bool on = value != nullptr && *value != '\0' && std::string_view(value) != "0";
-    if (on) Watch::get();  // its handlers of fork come before those of who uses locks in his
+    if (on) Watch::make();  // its handlers of fork come before those of who uses locks in his
     return on;
   }();
   return watching;
 }
+
+namespace {
+[[maybe_unused]] const bool asked_early = is_watching();
+}  // namespace
 
 void about_to_acquire(const void* lock) noexcept { Watch::get().about_to_acquire(lock); }
 

@@ -3,9 +3,11 @@
 
 #include <pthread.h>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <new>
+#include <memory>
+#include <type_traits>
 
 namespace plait::threading::parking_lot {
 
@@ -19,19 +21,17 @@ namespace {
 constexpr std::size_t bucket_bits = 7;
 
 // Never destroyed: static objects and abandoned threads use it to the end.
-Bucket* buckets() noexcept {
-  alignas(Bucket) static std::byte memory[sizeof(Bucket) << bucket_bits];
-  static Bucket* const all = new (memory) Bucket[std::size_t{1} << bucket_bits];
-  return all;
-}
+constinit std::array<Bucket, std::size_t{1} << bucket_bits> buckets{};
+static_assert(std::is_trivially_destructible_v<Bucket>);
 
 // In the child nobody waits, and a lock that another thread held would stay held.
-[[maybe_unused]] const int registered =
-    pthread_atfork(nullptr, nullptr, [] { new (static_cast<void*>(buckets())) Bucket[std::size_t{1} << bucket_bits]; });
+[[maybe_unused]] const int registered = pthread_atfork(nullptr, nullptr, [] {
+  for (Bucket& bucket : buckets) std::construct_at(&bucket);
+});
 
 Bucket& bucket_of(const void* address) noexcept {
   const auto key = static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(address)) >> 2;
-  return buckets()[(key * 0x9e3779b97f4a7c15U) >> (64 - bucket_bits)];  // Fibonacci hashing
+  return buckets[(key * 0x9e3779b97f4a7c15U) >> (64 - bucket_bits)];  // Fibonacci hashing
 }
 
 Parked* first_of(const void* address, detail::Waiter* waiter) noexcept {

@@ -79,8 +79,11 @@ struct MainThreadEnd {
 }  // namespace
 
 void join_threads_at_exit() {
-  static const int registered = std::atexit([] { join_threads(); });
-  if (registered != 0) throw std::bad_alloc();
+  ThreadRegistry& registry = ThreadRegistry::get();
+  const std::scoped_lock lock(registry.mutex);  // fork() waits for it: a child has the handler and knows it, or neither
+  if (registry.joins_at_exit) return;
+  if (std::atexit([] { join_threads(); }) != 0) throw std::bad_alloc();
+  registry.joins_at_exit = true;
 }
 
 void join_threads_when_main_ends() {

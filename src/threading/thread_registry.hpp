@@ -40,6 +40,7 @@ struct ThreadRegistry {
   std::uint64_t next_number = 1;
   std::shared_ptr<const threading::ExceptHook::Hook> hook;  // null: the default
   std::vector<std::function<void()>> at_exit;
+  bool joins_at_exit = false;  // a handler of atexit does
   Exit exit = Exit::not_begun;
   pthread_t exiting{};          // the thread that ends the program, unless exit is not_begun
   ThreadState* lost = nullptr;  // threads of the parent's; kept, since their targets may be in any condition

@@ -37,9 +37,8 @@ class ForeignCategory final : public std::error_category {
 // Error categories are objects of one process. The standard ones are known by their names, others are made; these
 // are kept, as codes refer to them. Without a lock, for a child may be forked at any time.
 const std::error_category& category_named(const std::string& name) {
-  static const std::error_category* const standard[] = {&std::generic_category(), &std::system_category(),
-                                                        &std::iostream_category(), &std::future_category()};
-  for (const std::error_category* category : standard) {
+  for (const std::error_category* category :
+       {&std::generic_category(), &std::system_category(), &std::iostream_category(), &std::future_category()}) {
     if (name == category->name()) return *category;
   }
   static constinit std::atomic<const ForeignCategory*> foreign{nullptr};
@@ -231,5 +230,9 @@ std::span<const ExceptionCodec* const> known_exceptions() {
   };
   return known;
 }
+
+namespace {
+[[maybe_unused]] const auto made_early = known_exceptions();
+}  // namespace
 
 }  // namespace plait::wire

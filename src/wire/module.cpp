@@ -113,8 +113,12 @@ std::unique_ptr<Table> make_table() {
 
 // The modules that every process of this program has from its start.
 const Table& first_table() {
-  static const Table* const table = make_table().release();
-  return *table;
+  static constinit std::atomic<const Table*> first{nullptr};
+  if (const Table* table = first.load(std::memory_order_acquire)) return *table;  // pairs with the exchange below
+  // Without a lock, which a fork might find held: who comes second drops what he made.
+  std::unique_ptr<Table> made = make_table();
+  const Table* known = nullptr;
+  return first.compare_exchange_strong(known, made.get(), std::memory_order_acq_rel) ? *made.release() : *known;
 }
 
 // The newest table. Older ones are kept, for others may be reading them: there is one for each dlopen at most.
