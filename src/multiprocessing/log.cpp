@@ -55,12 +55,21 @@ void Logger::set_level(int level) noexcept { own_level.store(level, std::memory_
 
 void Logger::add_handler(Handler handler) {
   detail::ProcessRegistry& registry = detail::ProcessRegistry::get();
-  const std::scoped_lock lock(registry.mutex);
-  auto more = registry.log_handlers ? std::make_shared<detail::LogHandlers>(*registry.log_handlers)
-                                    : std::make_shared<detail::LogHandlers>();
-  more->push_back(std::move(handler));
-  registry.log_handlers = std::move(more);
-  has_handlers.store(true, std::memory_order_relaxed);
+  // Handlers are copied and destroyed without the lock.
+  const auto present = [&registry] {
+    const std::scoped_lock lock(registry.mutex);
+    return registry.log_handlers;
+  };
+  for (std::shared_ptr<const detail::LogHandlers> before = present();; before = present()) {
+    auto more = std::make_shared<detail::LogHandlers>();
+    if (before != nullptr) *more = *before;
+    more->push_back(handler);
+    const std::scoped_lock lock(registry.mutex);
+    if (registry.log_handlers != before) continue;  // another thread has changed them meanwhile
+    registry.log_handlers = std::move(more);
+    has_handlers.store(true, std::memory_order_relaxed);
+    return;
+  }
 }
 
 void Logger::clear_handlers() noexcept {

@@ -84,7 +84,7 @@ Birth make_birth(const ProcessState& state, process::StartMethod method) {
 // Blocks of the shared heap on their way to a child.
 class Luggage {
  public:
-  Luggage() : block_(new(shm::Heap::get().allocate(sizeof(ProcessBlock))) ProcessBlock) {}
+  Luggage() : block_(new (shm::Heap::get().allocate(sizeof(ProcessBlock))) ProcessBlock) {}
   Luggage(const Luggage&) = delete;
   Luggage& operator=(const Luggage&) = delete;
   ~Luggage() {
@@ -254,11 +254,11 @@ void Process::start() {
   try {
     launch(*this, state);
   } catch (...) {
+    state->deposits.withdraw();  // not under the lock, for it takes the sharer's
     const Lock lock = lock_registry();
     state->phase = Phase::unstarted;
     state->block = nullptr;
     state->payload = {};
-    state->deposits.withdraw();
     ProcessRegistry::get().forget(*state);
     throw;
   }

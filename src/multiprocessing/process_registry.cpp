@@ -8,10 +8,10 @@
 #include <array>
 #include <atomic>
 #include <chrono>
-#include <cstdlib>
 #include <new>
 #include <utility>
 
+#include "os/at_exit.hpp"
 #include "os/random.hpp"
 
 namespace plait::detail {
@@ -128,8 +128,9 @@ void end_children_at_exit() {
   static std::atomic<std::uint64_t> registered_in{~std::uint64_t{0}};
   const std::uint64_t generation = os::fork_generation();
   // A forked process may have the handler already, from its parent; to be called twice does no harm.
-  if (registered_in.exchange(generation) == generation) return;
-  if (std::atexit([] { end_children(); }) != 0) throw std::bad_alloc();
+  if (registered_in.load() == generation) return;
+  os::at_exit([] { end_children(); });
+  registered_in.store(generation);
 }
 
 }  // namespace plait::detail

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "multiprocessing/resource_sharer.hpp"
 
-#include <pthread.h>
-
 #include <cerrno>
 #include <chrono>
 #include <memory>
@@ -14,6 +12,7 @@
 #include <utility>
 
 #include "os/error.hpp"
+#include "os/fork_handlers.hpp"
 #include "os/poll.hpp"
 #include "os/random.hpp"
 #include "os/signals.hpp"
@@ -84,7 +83,9 @@ void after_fork_in_child() noexcept {
 }
 // Before main(), so that no fork comes between.
 [[maybe_unused]] const State& made_early = state();
-[[maybe_unused]] const int registered = pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+[[gnu::constructor(os::registers_handlers)]] void register_handlers() {
+  pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+}
 
 // Under the mutex.
 void close_if_empty(State& all) noexcept {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "os/fork_generation.hpp"
 
-#include <pthread.h>
-
 #include <atomic>
+
+#include "os/fork_handlers.hpp"
 
 namespace plait::os {
 namespace detail {
@@ -17,8 +17,9 @@ namespace {
 // relaxed: the child that counts has one thread; those it creates later are ordered by their creation
 void count_fork() noexcept { detail::fork_count.fetch_add(1, std::memory_order_relaxed); }
 
-// Before static objects are made, so that those that register handlers come after it.
-[[gnu::constructor(101)]] void register_first() { static_cast<void>(pthread_atfork(nullptr, nullptr, count_fork)); }
+[[gnu::constructor(registers_innermost_locks)]] void register_handlers() {
+  pthread_atfork(nullptr, nullptr, count_fork);
+}
 
 }  // namespace
 

@@ -12,6 +12,7 @@
 namespace plait::os {
 
 void flush_output() noexcept {
+  const std::ios_base::Init made;  // who is here before main() may come before the streams
   try {
     std::cout.flush();
   } catch (...) {  // a stream that was set to throw: its error is for those who write to it

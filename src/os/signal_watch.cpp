@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "os/signal_watch.hpp"
 
-#include <pthread.h>
 #include <sched.h>
 #include <unistd.h>
 
@@ -12,6 +11,7 @@
 
 #include "os/error.hpp"
 #include "os/file_descriptor.hpp"
+#include "os/fork_handlers.hpp"
 
 namespace plait::os {
 namespace {
@@ -22,8 +22,10 @@ std::atomic<std::uint64_t> watched[NSIG];
 // and then looks at that.
 std::atomic<int> running{0};
 
-// In a child they run in threads that are not there. Before main(): one forked meanwhile would not run it.
-[[maybe_unused]] const int registered = pthread_atfork(nullptr, nullptr, [] { running.store(0); });
+// In a child they run in threads that are not there.
+[[gnu::constructor(registers_handlers)]] void register_handlers() {
+  pthread_atfork(nullptr, nullptr, [] { running.store(0); });
+}
 
 std::uint64_t mine(int event) noexcept {
   return static_cast<std::uint64_t>(getpid()) << 32U | static_cast<std::uint32_t>(event);

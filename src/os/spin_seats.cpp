@@ -1,33 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "os/spin_seats.hpp"
 
-#include <pthread.h>
+#include <memory>
 
-#include <new>
-
-#include "os/spin.hpp"
+#include "os/fork_handlers.hpp"
 #include "plait/os.hpp"
 
 namespace plait::os {
 namespace {
 
+constexpr int not_counted = -1;
+constinit std::atomic<int> known_count{not_counted};
 constinit SpinSeats seats_of_waiters;
 
-// Seats that other threads held at the fork would never come free.
-[[maybe_unused]] const int registered = pthread_atfork(nullptr, nullptr, [] { new (&seats_of_waiters) SpinSeats; });
+// Seats that other threads held at the fork would never come free, and the child may be given other processors.
+[[gnu::constructor(registers_handlers)]] void register_handlers() {
+  pthread_atfork(nullptr, nullptr, [] {
+    known_count.store(not_counted, std::memory_order_relaxed);
+    std::construct_at(&seats_of_waiters);
+  });
+}
 
 }  // namespace
 
 int SpinSeats::count() noexcept {
-  static constinit std::atomic<int> known{not_counted};
   // relaxed throughout: a number that does not change
-  if (const int count = known.load(std::memory_order_relaxed); count != not_counted) return count;
+  if (const int count = known_count.load(std::memory_order_relaxed); count != not_counted) return count;
   int count = 1;
   try {
     count = process_cpu_count() - 1;
   } catch (...) {  // no memory
   }
-  known.store(count, std::memory_order_relaxed);
+  known_count.store(count, std::memory_order_relaxed);
   return count;
 }
 

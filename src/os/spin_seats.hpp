@@ -29,7 +29,7 @@ class SpinSeats {
     SpinSeats* seats_;
   };
 
-  // How many there are: one less than processors, when it was first asked for. (If memory to find that out is
+  // How many there are: one less than processors, when this process first asked. (If memory to find that out is
   // exhausted: one.)
   static int count() noexcept;
 

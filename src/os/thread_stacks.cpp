@@ -3,7 +3,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/syscall.h>
@@ -29,6 +28,7 @@
 
 #include "os/error.hpp"
 #include "os/file_descriptor.hpp"
+#include "os/fork_handlers.hpp"
 #include "os/futex.hpp"
 
 namespace plait::os {
@@ -157,14 +157,14 @@ int find_signal(std::span<const pid_t> threads) {
   return best;
 }
 
-// Before main(): a child that is forked while they are registered would not run them.
-[[maybe_unused]] const int registered =
-    pthread_atfork([] { question_signal_mutex.lock(); }, [] { question_signal_mutex.unlock(); },
-                   [] {
-                     const int signal = std::exchange(question_signal, 0);
-                     if (signal != 0) give_back(signal);  // in the midst of a dump
-                     question_signal_mutex.unlock();
-                   });
+[[gnu::constructor(registers_handlers)]] void register_handlers() {
+  pthread_atfork([] { question_signal_mutex.lock(); }, [] { question_signal_mutex.unlock(); },
+                 [] {
+                   const int signal = std::exchange(question_signal, 0);
+                   if (signal != 0) give_back(signal);  // in the midst of a dump
+                   question_signal_mutex.unlock();
+                 });
+}
 
 // Has the handler while it lives, on a signal that nobody uses.
 class QuestionSignal {

@@ -5,10 +5,11 @@
 
 #include <atomic>
 #include <cstdint>
-#include <cstdlib>
+#include <memory>
 #include <mutex>
 #include <vector>
 
+#include "os/at_exit.hpp"
 #include "os/fork_generation.hpp"
 #include "plait/detail/ref.hpp"
 
@@ -24,12 +25,9 @@ class LivePools {
     // acquire: pairs with the release below. No lock, which a fork might find held.
     LivePools* pools = current.load(std::memory_order_acquire);
     while (pools == nullptr || pools->generation_ != os::fork_generation()) {
-      auto* const made = new LivePools;
-      if (current.compare_exchange_strong(pools, made, std::memory_order_acq_rel)) {
-        std::atexit([] { get().shut_down_all(); });
-        return *made;
-      }
-      delete made;
+      std::unique_ptr<LivePools> made(new LivePools);
+      os::at_exit([] { get().shut_down_all(); });  // twice if two threads come here, which does no harm
+      if (current.compare_exchange_strong(pools, made.get(), std::memory_order_acq_rel)) return *made.release();
     }
     return *pools;
   }

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/family.hpp"
 
-#include <pthread.h>
-
 #include <atomic>
 #include <chrono>
 #include <thread>
@@ -195,8 +193,9 @@ void Family::make_server(std::unique_lock<std::mutex>& lock) {
   had_server_ = true;
 }
 
-[[maybe_unused]] const int Family::registered_ =
-    pthread_atfork(&Family::before_fork, &Family::after_fork_in_parent, &Family::after_fork_in_child);
+void Family::register_handlers() {
+  pthread_atfork(&Family::before_fork, &Family::after_fork_in_parent, &Family::after_fork_in_child);
+}
 
 void Family::before_fork() noexcept {
   making.lock();

@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 
+#include "os/fork_handlers.hpp"
 #include "os/lifeline.hpp"
 #include "process/entry_point.hpp"
 #include "process/fork_server.hpp"
@@ -42,7 +43,7 @@ class Family {
   void start_by_server(const std::shared_ptr<ChildProcess>& child, Command command, Entry entry, std::uint32_t owner);
   void make_server(std::unique_lock<std::mutex>& lock);
 
-  static const int registered_;  // for fork(), before main(): a child that is forked meanwhile would not run them
+  [[gnu::constructor(os::registers_handlers)]] static void register_handlers();
   static void before_fork() noexcept;
   static void after_fork_in_parent() noexcept;
   static void after_fork_in_child() noexcept;

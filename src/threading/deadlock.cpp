@@ -95,7 +95,11 @@ std::string name_of(const void* lock) {
 class Watch {
  public:
   // Never destroyed: static locks are released to the end.
-  static void make() { made_ = new Watch; }
+  static void make() {
+    Stack::here();  // loads what it needs, outside of any lock
+    made_ = new Watch;
+    pthread_atfork([] { get().mutex_.lock(); }, [] { get().mutex_.unlock(); }, [] { get().mutex_.unlock(); });
+  }
   static Watch& get() { return *made_; }
 
   // Of the calling thread; when it ends, what it still holds has no owner any more.
@@ -210,10 +214,7 @@ class Watch {
   }
 
  private:
-  Watch() {
-    Stack::here();  // loads what it needs, outside of any lock
-    pthread_atfork([] { get().mutex_.lock(); }, [] { get().mutex_.unlock(); }, [] { get().mutex_.unlock(); });
-  }
+  Watch() = default;
 
   ThreadRecord& this_thread() { return threads_[self()]; }
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "threading/parking_lot.hpp"
 
-#include <pthread.h>
-
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <type_traits>
+
+#include "os/fork_handlers.hpp"
 
 namespace plait::threading::parking_lot {
 
@@ -25,9 +25,11 @@ constinit std::array<Bucket, std::size_t{1} << bucket_bits> buckets{};
 static_assert(std::is_trivially_destructible_v<Bucket>);
 
 // In the child nobody waits, and a lock that another thread held would stay held.
-[[maybe_unused]] const int registered = pthread_atfork(nullptr, nullptr, [] {
-  for (Bucket& bucket : buckets) std::construct_at(&bucket);
-});
+[[gnu::constructor(os::registers_handlers)]] void register_handlers() {
+  pthread_atfork(nullptr, nullptr, [] {
+    for (Bucket& bucket : buckets) std::construct_at(&bucket);
+  });
+}
 
 Bucket& bucket_of(const void* address) noexcept {
   const auto key = static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(address)) >> 2;

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The end of the program: callbacks, then all threads but daemons are joined.
-#include <cstdlib>
 #include <exception>
 #include <functional>
 #include <mutex>
 #include <utility>
 
+#include "os/at_exit.hpp"
 #include "os/native_thread.hpp"
 #include "plait/errors.hpp"
 #include "threading/thread_registry.hpp"
@@ -82,7 +82,7 @@ void join_threads_at_exit() {
   ThreadRegistry& registry = ThreadRegistry::get();
   const std::scoped_lock lock(registry.mutex);  // fork() waits for it: a child has the handler and knows it, or neither
   if (registry.joins_at_exit) return;
-  if (std::atexit([] { join_threads(); }) != 0) throw std::bad_alloc();
+  os::at_exit([] { join_threads(); });
   registry.joins_at_exit = true;
 }
 

@@ -3,8 +3,10 @@
 
 #include <cxxabi.h>
 
+#include <mutex>
 #include <typeinfo>
 
+#include "os/fork_handlers.hpp"
 #include "plait/exceptions.hpp"
 #include "wire/known_exceptions.hpp"
 #include "wire/module.hpp"
@@ -15,6 +17,9 @@ namespace plait::wire {
 namespace {
 
 std::atomic<const ExceptionCodec*> registered{nullptr};
+constinit std::mutex adding;
+
+[[gnu::constructor(os::registers_innermost_locks)]] void register_handlers() { os::hold_over_fork<adding>(); }
 
 template <class Matches>
 const ExceptionCodec* find_codec(const Matches& matches) {
@@ -99,10 +104,10 @@ std::exception_ptr make_exception(Reader& in) {
 RemoteOrigin::~RemoteOrigin() = default;
 
 void add_exception(ExceptionCodec& codec) noexcept {
-  if (codec.added.exchange(true, std::memory_order_relaxed)) return;  // relaxed: decides only who adds it
-  codec.next = registered.load(std::memory_order_relaxed);            // relaxed: the exchange below corrects it
-  while (!registered.compare_exchange_weak(codec.next, &codec, std::memory_order_acq_rel)) {
-  }
+  const std::scoped_lock lock(adding);
+  if (codec.added.exchange(true, std::memory_order_relaxed)) return;  // relaxed: under the mutex
+  codec.next = registered.load(std::memory_order_relaxed);            // relaxed: written under the mutex only
+  registered.store(&codec, std::memory_order_release);                // pairs with find_codec()
 }
 
 std::vector<std::byte> encode_exception(const std::exception_ptr& error) {

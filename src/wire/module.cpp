@@ -9,8 +9,10 @@
 #include <cstring>
 #include <filesystem>
 #include <memory>
+#include <mutex>
 #include <string_view>
 
+#include "os/fork_handlers.hpp"
 #include "plait/detail/wire/code.hpp"
 
 namespace plait::wire {
@@ -66,8 +68,14 @@ struct Changes {
   bool operator==(const Changes&) const = default;
 };
 
+// Held by who asks the loader: its own lock is not free in a child that is forked while another thread does.
+constinit std::mutex asking;
+
+[[gnu::constructor(os::registers_innermost_locks)]] void register_handlers() { os::hold_over_fork<asking>(); }
+
 Changes current_changes() noexcept {
   Changes changes;
+  const std::scoped_lock lock(asking);
   ::dl_iterate_phdr(
       [](dl_phdr_info* info, std::size_t, void* out) {
         *static_cast<Changes*>(out) = {info->dlpi_adds, info->dlpi_subs};
@@ -102,7 +110,10 @@ int add_module(dl_phdr_info* info, std::size_t, void* out) {
 
 std::unique_ptr<Table> make_table() {
   auto table = std::make_unique<Table>();
-  ::dl_iterate_phdr(&add_module, table.get());
+  {
+    const std::scoped_lock lock(asking);
+    ::dl_iterate_phdr(&add_module, table.get());
+  }
   for (Module& module : table->modules) {
     std::error_code ignored;  // a path that is not one (the vDSO's) stays as it is
     const auto path = std::filesystem::canonical(module.path, ignored);

@@ -77,6 +77,21 @@ TEST(Logger, WritesOneLineForEachRecord) {
                                  "\\[Level 17/MainProcess pid=[0-9]+\\] g\n"));
 }
 
+TEST(Logger, HandlersMayUseProcessesWhenTheyAreCopied) {
+  struct Curious {
+    Curious() = default;
+    Curious(const Curious&) { static_cast<void>(current_process().name()); }
+    Curious& operator=(const Curious&) = delete;
+    ~Curious() { static_cast<void>(current_process().name()); }
+    void operator()(const LogRecord&) const { ::write(STDERR_FILENO, "heard ", 6); }
+  };
+  const std::string text = errors_of([] {
+    for (int i = 0; i < 3; ++i) get_logger().add_handler(Curious());
+    get_logger().warning("look");
+  });
+  EXPECT_EQ(text, "heard heard heard ");
+}
+
 TEST(Logger, LinesOfManyThreadsDoNotMix) {
   const std::string text = errors_of([] {
     log_to_stderr(INFO);

@@ -15,7 +15,9 @@
 #include <thread>
 #include <vector>
 
+#include "os/at_exit.hpp"
 #include "os/file_descriptor.hpp"
+#include "plait/detail/wire/code.hpp"
 #include "plait/threading/dump_traceback.hpp"
 #include "plait/threading/event.hpp"
 #include "plait/threading/excepthook.hpp"
@@ -216,6 +218,25 @@ TEST(ThreadFork, WhileADumpIsWritten) {
   });
   dumping.start();
   for (int i = 0; i < 100; ++i) EXPECT_EQ(in_a_child([&] { return handlers() == before ? 0 : 1; }), 0);
+}
+
+// glibc's lock of the loader is not free in such a child.
+TEST(ThreadFork, WhileFunctionsOfLibrariesAreLookedUp) {
+  const auto look_up = [] { return wire::locate_code(reinterpret_cast<const void*>(&::wait)).module != 0; };
+  Thread looking([&](const std::stop_token& stop) {
+    while (!stop.stop_requested()) look_up();
+  });
+  looking.start();
+  for (int i = 0; i < 100; ++i) EXPECT_EQ(in_a_child([&] { return look_up() ? 0 : 1; }), 0);
+}
+
+// So is its lock for atexit.
+TEST(ThreadFork, WhileCallbacksForTheExitAreRegistered) {
+  Thread registering([](const std::stop_token& stop) {
+    for (int i = 0; i < 1'000'000 && !stop.stop_requested(); ++i) os::at_exit([] {});
+  });
+  registering.start();
+  for (int i = 0; i < 300; ++i) EXPECT_EQ(in_a_child([] { return os::at_exit([] {}), 0; }), 0);
 }
 
 TEST(ThreadFork, WhileThreadsStartAndEnd) {
