@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <iterator>
 #include <memory>
 #include <mutex>
 #include <utility>
@@ -60,10 +61,11 @@ void Logger::add_handler(Handler handler) {
     const std::scoped_lock lock(registry.mutex);
     return registry.log_handlers;
   };
+  auto more = std::make_shared<detail::LogHandlers>();
+  more->push_back(std::move(handler));
   for (std::shared_ptr<const detail::LogHandlers> before = present();; before = present()) {
-    auto more = std::make_shared<detail::LogHandlers>();
-    if (before != nullptr) *more = *before;
-    more->push_back(handler);
+    more->erase(more->begin(), std::prev(more->end()));  // of the last try
+    if (before != nullptr) more->insert(more->begin(), before->begin(), before->end());
     const std::scoped_lock lock(registry.mutex);
     if (registry.log_handlers != before) continue;  // another thread has changed them meanwhile
     registry.log_handlers = std::move(more);

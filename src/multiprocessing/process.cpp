@@ -84,7 +84,7 @@ Birth make_birth(const ProcessState& state, process::StartMethod method) {
 // Blocks of the shared heap on their way to a child.
 class Luggage {
  public:
-  Luggage() : block_(new (shm::Heap::get().allocate(sizeof(ProcessBlock))) ProcessBlock) {}
+  Luggage() : block_(new(shm::Heap::get().allocate(sizeof(ProcessBlock))) ProcessBlock) {}
   Luggage(const Luggage&) = delete;
   Luggage& operator=(const Luggage&) = delete;
   ~Luggage() {

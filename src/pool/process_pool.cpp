@@ -61,7 +61,7 @@ class ExitForwarder final : public process::ExitListener {
 ProcessPoolCore::ProcessPoolCore(detail::ProcessPoolConfig config)
     : config_(std::move(config)),
       generation_(os::fork_generation()),
-      block_(new (Heap::get().allocate(sizeof(PoolBlock)))
+      block_(new(Heap::get().allocate(sizeof(PoolBlock)))
                  PoolBlock(static_cast<std::uint32_t>(os::SpinSeats::count()))),
       restarts_(deaths_allowed_per_worker * config_.max_workers, deaths_period) {
   farewell_ = Message::copy_of(config_.farewell);

@@ -97,10 +97,10 @@ class Watch {
   // Never destroyed: static locks are released to the end.
   static void make() {
     Stack::here();  // loads what it needs, outside of any lock
-    made_ = new Watch;
+    made = new Watch;
     pthread_atfork([] { get().mutex_.lock(); }, [] { get().mutex_.unlock(); }, [] { get().mutex_.unlock(); });
   }
-  static Watch& get() { return *made_; }
+  static Watch& get() { return *made; }
 
   // Of the calling thread; when it ends, what it still holds has no owner any more.
   static ThreadId self() noexcept {
@@ -268,7 +268,7 @@ class Watch {
     return text + "  which this thread itself holds, acquired at\n" + locks_[held].acquired_at.text();
   }
 
-  static constinit inline Watch* made_ = nullptr;
+  static constinit inline Watch* made = nullptr;
 
   std::mutex mutex_;
   std::map<const void*, LockRecord> locks_;
