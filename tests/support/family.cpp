@@ -7,12 +7,14 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <memory>
+#include <optional>
 #include <sstream>
 #include <string_view>
 #include <thread>
@@ -84,9 +86,18 @@ std::string read_environment(pid_t pid) {
   return environment;
 }
 
-std::vector<FamilyMember> family_now() {
+// Whether the fork server may make another of it: before a spare child has its own name it has the server's.
+bool may_be_spare(const Stat& process) {
+  return process.name == "plait-spare" ||
+         (process.name == "plait-forkserve" && read_stat(process.parent).name == process.name);
+}
+
+enum class Spares : std::uint8_t { awaited, listed };
+
+// Nothing: a spare child is to be awaited.
+std::optional<std::vector<FamilyMember>> list_family(Spares spares) {
   const char* mark = std::getenv(mark_variable);
-  if (mark == nullptr) return {};
+  if (mark == nullptr) return std::vector<FamilyMember>();
   std::string entry = std::string(mark_variable) + "=" + mark;
   entry.push_back('\0');
   std::vector<FamilyMember> members;
@@ -102,6 +113,7 @@ std::vector<FamilyMember> family_now() {
     Stat stat = read_stat(pid);
     if (stat.state == '?') continue;                                            // gone meanwhile
     if (!marked && (stat.state != 'Z' || stat.parent != ::getpid())) continue;  // a zombie has no environment any more
+    if (spares == Spares::awaited && may_be_spare(stat)) return std::nullopt;
     members.push_back({pid, stat.start_time, std::move(stat.name), stat.state});
   }
   return members;
@@ -113,9 +125,8 @@ std::vector<FamilyMember> family() {
   // Unless somebody has stopped it.
   const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(1);
   for (;;) {
-    std::vector<FamilyMember> members = family_now();
-    const auto spare = std::ranges::find(members, "plait-spare", &FamilyMember::name);
-    if (spare == members.end() || std::chrono::steady_clock::now() > give_up) return members;
+    const auto members = list_family(std::chrono::steady_clock::now() > give_up ? Spares::listed : Spares::awaited);
+    if (members) return *members;
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
 }
