@@ -26,6 +26,11 @@ class Lull {
 
   [[nodiscard]] std::chrono::nanoseconds length() const noexcept { return length_; }
 
+  // Of a wait that begins now: not beyond the deadline.
+  [[nodiscard]] Clock::time_point end(Clock::time_point now, Deadline deadline) const noexcept {
+    return std::min(now + length_, deadline.is_never() ? Clock::time_point::max() : deadline.time());
+  }
+
   // Waits, though not beyond the deadline, and learns from how many items there are after that: size(). `maxsize` 0:
   // without bound.
   template <class Size>
@@ -33,9 +38,9 @@ class Lull {
     if (maxsize != 0 && maxsize < least_maxsize) return;
     if (queue_ != queue) length_ = least;
     queue_ = queue;
-    const auto end = std::min(Clock::now() + length_, deadline.is_never() ? Clock::time_point::max() : deadline.time());
+    const auto over = end(Clock::now(), deadline);
     if (length_ > 4 * least) sched_yield();  // to a putter, if one waits for this processor
-    while (Clock::now() < end) os::cpu_relax();
+    while (Clock::now() < over) os::cpu_relax();
     learn(size(), maxsize);
   }
 
